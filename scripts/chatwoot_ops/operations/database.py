@@ -55,7 +55,7 @@ class DatabaseState:
 
 def ask_database(
     stack: Stack, host: Host, sql: str, *, purpose: str = "Asking the database", timeout: float = 60
-) -> Any:
+) -> Any:  # noqa: ANN401 - JSON has no narrower type
     """The last JSON value that this SQL answers with.
 
     Raises CommandFailedError when the database does not answer or the SQL fails.
