@@ -16,9 +16,8 @@ EXTENSIONS = ("vector", "pg_trgm", "pgcrypto", "pg_stat_statements")
 
 
 def docker(*arguments, check=True):
-    return subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, check=check, timeout=120, **options
-    )
+    command = ["docker", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=120)
 
 
 def wait_for(condition, seconds=30):
