@@ -13,7 +13,7 @@ from enum import StrEnum
 from chatwoot_ops.errors import SettingsInvalidError
 
 _GROUP = re.compile(r"^# == (?P<title>.+) ==$")
-_FACTS = re.compile(r"^# type: (?P<facts>.+)$")
+_FACTS = re.compile(r"^# (?P<facts>type: .+)$")
 _ASSIGNMENT = re.compile(r"^(?P<off>#?)(?P<key>[A-Z0-9][A-Z0-9_]*)=(?P<value>.*)$")
 
 

@@ -12,6 +12,8 @@ from chatwoot_ops.model.stack import Stack
 
 START_TIMEOUT_SECONDS = 300
 LAST_LOG_LINES = 12
+# A container that ended this often by itself will not come up by waiting.
+MOST_RESTARTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,17 @@ def wait_until_healthy(
     Raises StackUnhealthyError with the last log lines of those that are not, once `timeout` seconds are over.
     """
 
-    def all_well() -> bool:
-        well = {each.service for each in containers_of(stack, host) if each.well}
-        return set(services) <= well
+    began = host.clock.monotonic()
+    wanted = set(services)
 
-    if not host.clock.wait_until(all_well, timeout=timeout, interval=0.5):
-        raise unhealthy(stack, host, services, timeout)
+    def decided() -> bool:
+        there = [each for each in containers_of(stack, host) if each.service in wanted]
+        hopeless = any(each.restarts >= MOST_RESTARTS for each in there)
+        return hopeless or {each.service for each in there if each.well} == wanted
+
+    host.clock.wait_until(decided, timeout=timeout, interval=0.5)
+    if {each.service for each in containers_of(stack, host) if each.well and each.service in wanted} != wanted:
+        raise unhealthy(stack, host, services, host.clock.monotonic() - began)
 
 
 def unhealthy(stack: Stack, host: Host, services: tuple[str, ...], timeout: float) -> StackUnhealthyError:

@@ -16,9 +16,10 @@ refuse() {
   exit 78
 }
 
-# The mark is taken away by the last script of the first start: while it is there, nothing was ever served.
+# set-up puts the mark into a new volume, the last script of the first start takes it away: while it is there, nothing
+# was ever served.
 if [ -e "$initializing" ]; then
-  echo "The first start was cut off; beginning it again." >&2
+  [ ! -e "$volume/clusters/initial" ] || echo "The first start was cut off; beginning it again." >&2
   rm -rf "$volume/clusters/initial" "$current"
 fi
 
@@ -29,7 +30,7 @@ elif [ -s "$volume/PG_VERSION" ]; then
 elif [ -L "$current" ]; then
   refuse "its volume points to $(readlink "$current"), and no cluster is there." \
     "Run 'invoke doctor', or restore a backup."
-elif [ -e "$volume/.chatwoot-instance" ] || { [ -n "${CHATWOOT_INSTANCE_ID:-}" ] && [ ! -e "$initializing" ]; }; then
+elif [ ! -e "$initializing" ] && { [ -e "$volume/.chatwoot-instance" ] || [ -n "${CHATWOOT_INSTANCE_ID:-}" ]; }; then
   refuse "this installation has data elsewhere (CHATWOOT_INSTANCE_ID is set), but its volume is empty." \
     "Mount the right volume, or restore a backup. For a new, empty installation take CHATWOOT_INSTANCE_ID out of .env."
 else
