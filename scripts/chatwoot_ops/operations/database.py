@@ -35,7 +35,7 @@ SELECT json_build_object(
   'users', coalesce(pg_temp.rows_of('public.users'), 0),
   'administrators', coalesce(pg_temp.rows_of('public.users', 'type = ''SuperAdmin'''), 0),
   'invalid_indexes', (SELECT coalesce(json_agg(indexrelid::regclass::text), '[]') FROM pg_index WHERE NOT indisvalid),
-  'role_is_superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = '%(role)s')
+  'role_is_superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = ':role:')
 );
 """
 
@@ -71,7 +71,7 @@ def ask_database(
 def database_state(stack: Stack, host: Host) -> DatabaseState:
     """The state of Chatwoot's database; an empty database is a state too."""
     role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
-    answer = ask_database(stack, host, _STATE % {"role": role})
+    answer = ask_database(stack, host, _STATE.replace(":role:", role))
     return DatabaseState(
         **{
             **answer,
