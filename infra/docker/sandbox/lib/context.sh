@@ -1,7 +1,7 @@
 # Makes the folder that is sent to the engine: the image's own files and what the host downloads for it. Sourced by build.
 # shellcheck shell=sh disable=SC2154
 
-remove_context() { [ -z "${context:-}" ] || root rm -rf --one-file-system "$context"; }
+remove_context() { [ -z "${context:-}" ] || rm -rf "$context"; }
 
 # make_context FOLDER: once for all images of that folder.
 make_context() {
