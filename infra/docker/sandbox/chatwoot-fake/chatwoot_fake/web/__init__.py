@@ -1,0 +1,1 @@
+"""The web process: pages, API and the cable."""
