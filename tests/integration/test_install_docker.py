@@ -26,13 +26,18 @@ class Machine:
         self.calls.touch()
         self.os_release.write_text("ID=debian\n")
         for name in REAL_PROGRAMS:
-            (self.bin / name).symlink_to(str(shutil.which(name)))
+            self.has_real(name)
 
     def has(self, name, script="exit 0"):
-        program = self.bin / name
-        program.unlink(missing_ok=True)
-        program.write_text(f'#!/bin/sh\necho "{name} $*" >>"{self.calls}"\n{script}\n')
-        program.chmod(0o755)
+        self.write(name, f'echo "{name} $*" >>"{self.calls}"\n{script}')
+
+    def has_real(self, name):
+        """By a script, never a link: writing over a link would change the real program."""
+        self.write(name, f'exec {shutil.which(name)} "$@"')
+
+    def write(self, name, script):
+        (self.bin / name).write_text(f"#!/bin/sh\n{script}\n")
+        (self.bin / name).chmod(0o755)
 
     def user_is(self, name, uid):
         self.has("id", f'[ "$1" = -u ] && echo {uid} || echo {name}')
@@ -72,7 +77,7 @@ def bare(machine):
     put = f'ln -s made-docker "{machine.bin}/docker"; ln -s made-dockerd "{machine.bin}/dockerd"'
     machine.has("apt-get", f'case "$*" in *" install "*) {put} ;; esac')
     machine.has("systemctl", f'echo >"{up}"')
-    (machine.bin / "ln").symlink_to(str(shutil.which("ln")))
+    machine.has_real("ln")
     return machine
 
 
@@ -242,6 +247,18 @@ def test_a_dockerd_that_lives_is_waited_for_and_not_started_twice(bare):
     assert f"dockerd runs already (process {living.pid})" in done.stdout
     assert (bare.run_dir / "docker.pid").exists()
     assert not bare.log.exists()
+
+
+def test_a_dockerd_that_died_and_was_not_collected_is_started_anew(bare):
+    program = bare.run_dir / "dockerd"
+    shutil.copy(str(shutil.which("sleep")), program)
+    with subprocess.Popen([program, "30"]) as dead:
+        dead.kill()
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+        (bare.run_dir / "docker.pid").write_text(str(dead.pid))
+        done = bare.install()
+    assert done.returncode == 0, done.stderr
+    assert "is left over from a dockerd that is gone" in done.stdout
 
 
 def test_a_user_outside_the_group_is_told_so_after_the_installation(bare):
