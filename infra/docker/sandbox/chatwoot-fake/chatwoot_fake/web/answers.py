@@ -53,7 +53,7 @@ def redirect(request: web.Request, path: str, *, bare: bool = False, **headers: 
 
 
 def scheme(request: web.Request) -> str:
-    """https only when a proxy said so."""
+    """Https only when a proxy said so."""
     return "https" if secure(request) else "http"
 
 
