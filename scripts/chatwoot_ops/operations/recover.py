@@ -17,8 +17,9 @@ from chatwoot_ops.operations.backup import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.database import database_state
 from chatwoot_ops.operations.migrate import migrate_again
-from chatwoot_ops.operations.opening import Place, unchecked_stack
+from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
 from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upgrade
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import set_up
@@ -151,6 +152,10 @@ def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> Non
     restore(stack, host, source, RestoreOptions(**{**options, "yes": True}))
 
 
+def _finish_upgrade(place: Place, _: Stack, host: Host, journal: Journal) -> None:
+    finish_upgrade(open_with(place, host), host, journal)
+
+
 FINISH: dict[str, Action] = {
     "setup": _finish_setup,
     "secrets": _finish_secrets,
@@ -161,6 +166,9 @@ FINISH: dict[str, Action] = {
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
     "backup": _finish_backup,
     "restore": _finish_restore,
+    "upgrade": _finish_upgrade,
+    "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
+    "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
     "undo-backup": _undo_backup,
@@ -174,6 +182,9 @@ UNDO: dict[str, Action] = {
     "migrate": _close,
     "backup": _undo_backup,
     "restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
+    "upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
+    "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
+    "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
     "undo-backup": _undo_backup,
