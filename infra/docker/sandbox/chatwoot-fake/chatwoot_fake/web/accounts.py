@@ -5,6 +5,7 @@ from aiohttp import web
 from chatwoot_fake.prepare.features import FEATURES
 from chatwoot_fake.web import answers, identity, people
 from chatwoot_fake.web.state import POOL, REDIS
+from chatwoot_fake.web.times import moment
 
 PLAN = ("plan_name", "subscribed_quantity", "subscription_status", "subscription_ends_on")
 CACHED = ("label", "inbox", "team")
@@ -43,9 +44,3 @@ async def sign_up(_request: web.Request) -> web.Response:
     """Closed on a prepared installation, whatever ENABLE_ACCOUNT_SIGNUP says (facts 4.2)."""
     return answers.bare(404, "Not Found")
 
-
-def moment(value: object) -> str | None:
-    """A time as Rails prints it in JSON."""
-    if value is None:
-        return None
-    return value.isoformat(timespec="milliseconds") + "Z"  # type: ignore[attr-defined, no-any-return]
