@@ -137,6 +137,12 @@ class FakeStack:
     def redis(self, *words):
         return docker("exec", "--env", "REDISCLI_AUTH=rp", self.name("redis"), "redis-cli", *words).stdout.strip()
 
+    def settle(self, seconds=20):
+        """Wait until the worker has nothing left to do."""
+        script = "local n = 0 for _, k in ipairs(redis.call('keys', 'queue:*')) do n = n + redis.call('llen', k) end return n"
+        wait_for(lambda: self.redis("EVAL", script, "0") == "0", seconds, "empty queues")
+        time.sleep(0.3)
+
     def logs(self, part):
         done = docker("logs", self.name(part))
         return done.stdout + done.stderr

@@ -12,6 +12,7 @@ def stack():
         found.up()
         assert found.prepare().returncode == 0
         found.web()
+        found.worker()
         yield found
     finally:
         found.down()

@@ -16,7 +16,7 @@ REFUSED = {
     **dict.fromkeys(range(84, 89), "search"),
     114: "reports",
     **dict.fromkeys(range(115, 120), "public API"),
-    **dict.fromkeys(range(134, 147), "platform API"),
+    **dict.fromkeys(range(134, 146), "platform API"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from chatwoot_fake.pool import Row
-from chatwoot_fake.web import answers, contacts, conversation_views, inboxes, message_writes, people, tagging
+from chatwoot_fake.web import activities, answers, contacts, conversation_views, inboxes, message_writes, people, tagging
 from chatwoot_fake.web.conversation_views import PRIORITIES, QUERY, STATUSES
 from chatwoot_fake.web.scope import Scope
 from chatwoot_fake.web.times import moment, now
@@ -27,7 +27,15 @@ async def create(scope: Scope) -> web.Response:
     if isinstance(first, dict):
         await message_writes.write(scope, await find(scope, made), first, [])
     await scope.event("conversation_created", conversation=made)
+    await _announce_assignee(scope, made)
     return answers.data(await _shown(scope, made))
+
+
+async def _announce_assignee(scope: Scope, display: int) -> None:
+    row = await find(scope, display)
+    if row["assignee_id"]:
+        agent = await scope.session.one(people.AGENTS + " AND u.id = %s", scope.account, row["assignee_id"])
+        await activities.assigned(scope, row, agent)
 
 
 async def _write(scope: Scope, given: dict[str, Any], place: Row, status: int) -> int:
@@ -68,6 +76,7 @@ async def toggle_priority(scope: Scope) -> web.Response:
 async def _set_priority(scope: Scope, given: dict[str, Any]) -> None:
     row, word = await find(scope), given.get("priority")
     await _change(scope, row, "priority = %s", None if word is None else PRIORITIES.index(word))
+    await activities.priority(scope, row, conversation_views.priority(row), word)
 
 
 async def toggle_status(scope: Scope) -> web.Response:
@@ -78,6 +87,7 @@ async def toggle_status(scope: Scope) -> web.Response:
     when = datetime.fromtimestamp(int(until), UTC).replace(tzinfo=None) if until else None
     await _change(scope, row, "status = %s, snoozed_until = %s", STATUSES.index(word), when)
     await scope.event("conversation_status_changed", conversation=row["display_id"])
+    await activities.status(scope, row, word)
     return answers.data({"payload": {"success": True, "conversation_id": row["display_id"], "current_status": word,
                                      "snoozed_until": moment(when)}})
 
@@ -85,8 +95,10 @@ async def toggle_status(scope: Scope) -> web.Response:
 async def set_labels(scope: Scope) -> web.Response:
     """Replaces the list."""
     row, labels = await find(scope), list((await scope.body()).get("labels") or ())
+    before = await tagging.of(scope.session, "Conversation", row["id"])
     await tagging.replace(scope.session, "Conversation", row["id"], labels)
     await _change(scope, row, "cached_label_list = %s", ", ".join(labels))
+    await activities.labeled(scope, row, before, labels)
     return answers.data({"payload": labels})
 
 
@@ -108,10 +120,14 @@ async def assign(scope: Scope) -> web.Response:
     if "assignee_id" in given:
         agent = await scope.session.one(people.AGENTS + " AND u.id = %s", scope.account, int(given["assignee_id"] or 0))
         await _change(scope, row, "assignee_id = %s", agent and agent["id"])
+        if row["assignee_id"] != (agent and agent["id"]):
+            await activities.assigned(scope, row, agent)
         return answers.data(await people.agent(scope.redis, agent) if agent else None)
     team = await scope.session.one("SELECT * FROM teams WHERE account_id = %s AND id = %s",
                                    scope.account, int(given.get("team_id") or 0))
     await _change(scope, row, "team_id = %s", team and team["id"])
+    if team:
+        await activities.write(scope, row, f"Assigned to {team['name']} by {scope.who.user['name']}")
     times = {name: moment(team[name]) for name in ("created_at", "updated_at")} if team else {}
     return answers.data({**team, **times} if team else None)
 

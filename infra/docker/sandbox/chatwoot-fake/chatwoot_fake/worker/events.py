@@ -13,8 +13,8 @@ async def dispatch(worker: Worker, arguments: list[Any]) -> None:
     """One cable job, and one webhook job for each webhook that subscribed."""
     kind, _, ids = arguments
     async with worker.pool.session() as session:
-        payload = await payloads.webhook(session, kind, ids)
-        frame = await payloads.frame(session, kind, ids)
+        payload = await payloads.webhook(worker, session, kind, ids)
+        frame = await payloads.frame(worker, session, kind, ids)
         hooks = await session.all("SELECT url, secret, subscriptions FROM webhooks WHERE account_id = %s", ids["account"])
         readers = await session.all(
             "SELECT u.pubsub_token FROM users u JOIN account_users m ON m.user_id = u.id WHERE m.account_id = %s",

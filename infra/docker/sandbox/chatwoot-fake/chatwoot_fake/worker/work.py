@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chatwoot_fake import environment, jobs
-from chatwoot_fake.worker import alive, events, mail, webhooks
+from chatwoot_fake.worker import activity, alive, events, mail, webhooks
 from chatwoot_fake.worker.state import Worker
 
 Work = Callable[[Worker, list[Any]], Awaitable[None]]
@@ -21,6 +21,7 @@ WORK: dict[str, Work] = {
     "EventDispatcherJob": events.dispatch,
     "ActionCableBroadcastJob": events.broadcast,
     "WebhookJob": webhooks.deliver,
+    "Conversations::ActivityMessageJob": activity.write,
 }
 
 
