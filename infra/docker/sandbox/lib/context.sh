@@ -1,13 +1,15 @@
 # Makes the folder that is sent to the engine: the image's own files and what the host downloads for it. Sourced by build.
 # shellcheck shell=sh disable=SC2154
 
-remove_context() { [ -z "${context:-}" ] || root rm -rf --one-file-system "$context"; }
+remove_context() { [ -z "${context:-}" ] || rm -rf "$context"; }
 
 # make_context FOLDER: once for all images of that folder.
 make_context() {
     [ -n "${context:-}" ] || context=$(mktemp -d)
     [ ! -d "$context/$1" ] || return 0
     cp -R "$SANDBOX/$1" "$context/$1"
+    # Whatever the umask of the checkout: not only root reads these files in the image.
+    chmod -R a+rX "$context/$1"
     if [ -f "$SANDBOX/$1/requirements.txt" ]; then download_wheels "$context/$1"; fi
     if [ -x "$SANDBOX/$1/prepare" ]; then "$SANDBOX/$1/prepare" "$context/$1"; fi
     case "$1" in chatwoot-fake) write_schemas "$context/$1/schema/real" ;; esac
