@@ -249,6 +249,18 @@ def test_a_dockerd_that_lives_is_waited_for_and_not_started_twice(bare):
     assert not bare.log.exists()
 
 
+def test_a_dockerd_that_died_and_was_not_collected_is_started_anew(bare):
+    program = bare.run_dir / "dockerd"
+    shutil.copy(str(shutil.which("sleep")), program)
+    with subprocess.Popen([program, "30"]) as dead:
+        dead.kill()
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+        (bare.run_dir / "docker.pid").write_text(str(dead.pid))
+        done = bare.install()
+    assert done.returncode == 0, done.stderr
+    assert "is left over from a dockerd that is gone" in done.stdout
+
+
 def test_a_user_outside_the_group_is_told_so_after_the_installation(bare):
     bare.user_is("anna", 1000)
     bare.has("sudo", 'shift; AS_ROOT=1 exec env AS_ROOT=1 "$@"')

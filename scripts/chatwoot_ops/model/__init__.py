@@ -1,1 +1,1 @@
-"""."""
+"""Plain frozen data and pure functions: settings, stack, release, check, journal records."""

@@ -1,0 +1,115 @@
+"""The only place that starts processes: argv only, secrets masked, exit codes read in one place."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chatwoot_ops.errors import CommandFailedError
+from chatwoot_ops.model.command import Command, Finished
+
+LAST_LINES = 15
+INTERRUPT_GRACE_SECONDS = 20
+_MASK = "********"
+_PR_SET_PDEATHSIG = 1
+_SHORTEST_MASKED = 6
+
+
+def _die_with_parent() -> None:
+    # A child that outlives a killed parent would go on changing the stack behind the journal's back.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _environment(command: Command) -> dict[str, str]:
+    inherited = {key: value for key, value in os.environ.items() if key not in command.without}
+    return {**inherited, **command.environment}
+
+
+@dataclass(slots=True)
+class Processes:
+    """Runs commands. `secrets` are values that no text it returns in an error may hold."""
+
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def mask(self, text: str) -> str:
+        """The text with every known secret replaced by stars."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            if len(secret) >= _SHORTEST_MASKED:
+                text = text.replace(secret, _MASK)
+        return text
+
+    def find(self, program: str) -> bool:
+        """Whether a program of this name is on PATH."""
+        return shutil.which(program) is not None
+
+    def run(self, command: Command) -> Finished:
+        """Runs a command to its end.
+
+        Raises CommandFailedError when it exits with another code than 0, cannot be started or runs out of time.
+        """
+        finished = self.try_run(command)
+        if finished.code != 0:
+            raise self._failure(command, f"{command.argv[0].rpartition('/')[2]} exited with {finished.code}", finished)
+        return finished
+
+    def try_run(self, command: Command) -> Finished:
+        """Runs a command to its end and hands back its exit code; raises only when it cannot start or never ends."""
+        child = self._start(command)
+        try:
+            out, err = child.communicate(command.stdin, timeout=command.timeout)
+        except subprocess.TimeoutExpired as error:
+            self._end(child)
+            raise self._failure(command, f"no end after {command.timeout:.0f} s") from error
+        except BaseException:
+            self._end(child)
+            raise
+        return Finished(child.returncode, out or "", err or "")
+
+    def stream(self, command: Command, each_line: Callable[[str], None]) -> int:
+        """Runs a command and hands over each line of its output, masked, as it comes; returns its exit code."""
+        child = self._start(command, merge=True)
+        try:
+            for line in child.stdout or ():
+                each_line(self.mask(line.rstrip("\n")))
+            return child.wait()
+        except BaseException:
+            self._end(child)
+            raise
+
+    def _start(self, command: Command, *, merge: bool = False) -> subprocess.Popen[str]:
+        pipe = None if command.interactive else subprocess.PIPE
+        try:
+            return subprocess.Popen(
+                command.argv,
+                env=_environment(command),
+                stdin=subprocess.PIPE
+                if command.stdin is not None
+                else (None if command.interactive else subprocess.DEVNULL),
+                stdout=pipe,
+                stderr=subprocess.STDOUT if merge else pipe,
+                text=True,
+                errors="replace",
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - single-threaded here, and there is no other way
+            )
+        except OSError as error:
+            raise self._failure(command, f"{command.argv[0]}: {error.strerror}") from error
+
+    @staticmethod
+    def _end(child: subprocess.Popen[str]) -> None:
+        child.send_signal(signal.SIGINT)
+        try:
+            child.communicate(timeout=INTERRUPT_GRACE_SECONDS)
+        except (subprocess.TimeoutExpired, ValueError):
+            child.kill()
+            child.wait()
+
+    def _failure(self, command: Command, why: str, finished: Finished | None = None) -> CommandFailedError:
+        text = f"{finished.stdout}\n{finished.stderr}" if finished else ""
+        lines = [line for line in self.mask(text).splitlines() if line.strip()]
+        purpose = command.purpose[0].lower() + command.purpose[1:]
+        return CommandFailedError(f"Failed while {purpose}: {why}", details=tuple(lines[-LAST_LINES:]))

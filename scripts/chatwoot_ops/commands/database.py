@@ -1,0 +1,29 @@
+"""psql inside the database service, as the superuser over the container's own socket: no password travels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatwoot_ops.commands import compose
+from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.stack import DATABASE, Stack
+
+
+def query(stack: Stack, program: Path, sql: str, *, purpose: str, timeout: float = 60.0) -> Command:
+    """Runs SQL from standard input; bare values on standard output; stops at the first error."""
+    argv = ("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *_where(stack))
+    return compose.execute(stack, program, DATABASE, *argv, purpose=purpose, stdin=sql, timeout=timeout)
+
+
+def shell(stack: Stack, program: Path, *, superuser: bool) -> Command:
+    """An interactive psql, as Chatwoot's own role unless the superuser is asked for."""
+    where = (
+        _where(stack)
+        if superuser
+        else ("-U", stack.settings["POSTGRES_USERNAME"], "-d", stack.settings["POSTGRES_DATABASE"])
+    )
+    return compose.interact(stack, program, DATABASE, "psql", *where, purpose="Opening psql")
+
+
+def _where(stack: Stack) -> tuple[str, ...]:
+    return ("-U", stack.settings["POSTGRES_SUPERUSER"], "-d", stack.settings["POSTGRES_DATABASE"])

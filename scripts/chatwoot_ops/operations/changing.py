@@ -1,0 +1,113 @@
+"""What every changing operation does first and last: the lock, the journal, and an end that is written down."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.journal_store import JournalStore
+from chatwoot_ops.adapters.lock import hold_lock
+from chatwoot_ops.commands import docker
+from chatwoot_ops.errors import InterruptedByOperatorError, OpsError, StackLockedError
+from chatwoot_ops.model.journal import Journal, Opening
+from chatwoot_ops.model.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A changing operation in progress: announces its steps to the journal first, then to the operator."""
+
+    opening: Opening
+    store: JournalStore
+    host: Host
+    resumed: Journal | None
+    changed: list[str] = field(default_factory=list)
+
+    def step(self, name: str, text: str, /, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+        """Announces a step; its journal line is on disk when this returns."""
+        self.store.step(name, facts)
+        self.host.reporter.step(text)
+
+    def made(self, text: str) -> None:
+        """Notes what is different now, for the operation's result."""
+        self.changed.append(text)
+
+    def resumed_facts(self, step: str) -> Mapping[str, Any]:
+        """What the operation that this one finishes had noted with a step."""
+        return self.resumed.facts(step) if self.resumed else {}
+
+
+def store_of(stack: Stack, host: Host) -> JournalStore:
+    """The stack's journal and ledger."""
+    return JournalStore(stack.state_folder, host.clock)
+
+
+@contextmanager
+def changing(
+    stack: Stack,
+    host: Host,
+    operation: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    resume: Journal | None = None,
+) -> Iterator[Change]:
+    """Holds the lock and keeps a journal while an operation changes the stack.
+
+    Raises StackLockedError while another operation runs, or one that was cut off has not been ended with recover.
+    An error or Ctrl-C ends one-off containers, is written to the ledger, and goes on its way.
+    """
+    store = store_of(stack, host)
+    started, user = host.clock.stamp(), host.machine.user()
+    with hold_lock(stack.project, operation=operation, user=user, since=started), terminable():
+        _refuse_when_cut_off(store, resume)
+        opening = Opening(operation, uuid4().hex[:12], user, os.getpid(), started, dict(options or {}))
+        store.open(opening, resume.steps if resume else ())
+        try:
+            yield Change(opening, store, host, resume)
+        except KeyboardInterrupt as error:
+            end_one_offs(stack, host)
+            store.close(opening, "interrupted")
+            remedy = f"The stack can be used as it is; 'invoke {operation}' can be run again."
+            raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
+        except OpsError as error:
+            end_one_offs(stack, host)
+            store.close(opening, f"failed with {error.code}")
+            raise
+        store.close(opening, "done")
+
+
+def _refuse_when_cut_off(store: JournalStore, resume: Journal | None) -> None:
+    journal = store.read()
+    if journal is None or resume is not None:
+        return
+    text = f"'{journal.opening.operation}' of {journal.opening.started} was cut off at step '{journal.last_step}'"
+    remedy = "Type 'invoke recover' to see what that means, then 'invoke recover --finish' or '--undo'."
+    raise StackLockedError(text, remedy=remedy)
+
+
+def end_one_offs(stack: Stack, host: Host) -> None:
+    """Ends one-off containers that outlived the process which started them."""
+    ids = host.processes.try_run(docker.one_off_containers(stack.project)).stdout.split()
+    if ids:
+        host.processes.try_run(docker.remove_containers(*ids))
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM means the same as Ctrl-C: clean up, then leave."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,34 @@
+"""Everything that can be looked at: settings, secrets, machine, volumes, what was cut off, and the running stack."""
+
+from __future__ import annotations
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.errors import SettingsInvalidError
+from chatwoot_ops.model.check import Check, failed, passed
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.opening import Place, open_stack
+from chatwoot_ops.operations.preflight import preflight
+from chatwoot_ops.operations.secrets import check_secrets
+from chatwoot_ops.operations.smoke import smoke
+from chatwoot_ops.operations.status import cut_off
+
+
+def doctor(place: Place, host: Host) -> tuple[Check, ...]:
+    """Preflight, secrets, cut-off operations and the quick smoke check, as one list.
+
+    Raises SettingsInvalidError when there is no settings file at all.
+    """
+    secrets = check_secrets(place)
+    try:
+        stack = open_stack(place)
+    except SettingsInvalidError as error:
+        found = (failed("settings", problem, "Correct it in .env") for problem in error.details)
+        return (*secrets, *found)
+    host.processes.secrets = tuple(stack.settings.secrets().values())
+    checks = (*secrets, passed("settings", "can work"), *preflight(stack, host), _cut_off(stack, host))
+    return (*checks, *smoke(stack, host, quick=True))
+
+
+def _cut_off(stack: Stack, host: Host) -> Check:
+    found = cut_off(stack, host)
+    return failed("cut-off operation", found, "Type 'invoke recover'") if found else passed("cut-off operation", "none")

@@ -1,0 +1,149 @@
+"""Ends an operation that was cut off: shows it, finishes it, or undoes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import compose, docker
+from chatwoot_ops.errors import RefusedError, StackLockedError
+from chatwoot_ops.model.journal import Journal
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
+from chatwoot_ops.operations.database import database_state
+from chatwoot_ops.operations.migrate import migrate_again
+from chatwoot_ops.operations.opening import Place, unchecked_stack
+from chatwoot_ops.operations.running import down, up
+from chatwoot_ops.operations.secrets import existing_or_example, fill
+from chatwoot_ops.operations.setup import set_up
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was found and what was done about it; `ended` is False where it was only shown."""
+
+    operation: str
+    step: str
+    ended: bool
+    text: str
+
+
+def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = False) -> Recovered:
+    """Shows the operation that was cut off; finishes or undoes it when told to.
+
+    Raises RefusedError for both flags at once and where an undo would lose data.
+    """
+    stack = unchecked_stack(place, existing_or_example(place))
+    journal = store_of(stack, host).read()
+    if journal is None:
+        return Recovered("", "", ended=False, text="No operation was cut off; there is nothing to recover.")
+    if finish and undo:
+        raise StackLockedError("Choose one of --finish and --undo", remedy="Nothing was changed.")
+    name = journal.opening.operation
+    if not finish and not undo:
+        return Recovered(name, journal.last_step, ended=False, text=_meaning(journal))
+    host.processes.secrets = tuple(stack.settings.secrets().values())
+    host.reporter.step(f"Ending what '{name}' left running")
+    end_one_offs(stack, host)
+    actions = FINISH if finish else UNDO
+    actions[name](place, stack, host, journal)
+    return Recovered(name, journal.last_step, ended=True, text=f"'{name}' was {'finished' if finish else 'undone'}.")
+
+
+def _meaning(journal: Journal) -> str:
+    opening = journal.opening
+    done = ", ".join(step.step for step in journal.steps) or "no step"
+    return (
+        f"'{opening.operation}' by {opening.user} began at {opening.started} and was cut off at step "
+        f"'{journal.last_step}' (steps begun: {done}). 'invoke recover --finish' runs it to its end; "
+        "'invoke recover --undo' puts back what was before."
+    )
+
+
+def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> None:
+    options = journal.opening.options
+    who = Applicant(*(str(options.get(key, "")) for key in ("name", "email", "company")))
+    set_up(place, host, who, quick=bool(options.get("quick")), resume=journal)
+
+
+def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    """Takes away what this set-up made: containers, and volumes only where nobody can have used them yet."""
+    created = [str(name) for name in journal.facts("volumes").get("created", [])]
+    used = bool(created) and journal.facts("administrator") != {} and _has_users(stack, host)
+    if used:
+        raise RefusedInUseError
+    with changing(stack, host, "undo-setup", resume=journal) as change:
+        change.step("down", "Taking the stack down")
+        host.processes.run(compose.down(stack, host.compose))
+        if created:
+            change.step("remove-volumes", "Removing the volumes that set-up had made", names=created)
+            write_env_file(
+                place.env_file, with_values(read_env_file(place.env_file).text, {"CHATWOOT_INSTANCE_ID": ""})
+            )
+            host.processes.run(docker.remove_volumes(*created))
+
+
+class RefusedInUseError(RefusedError):
+    """Set-up had reached the first administrator: people may use the stack already."""
+
+    code = StackLockedError.code
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The stack has users already; undoing set-up would remove their data",
+            remedy="Type 'invoke recover --finish'.",
+        )
+
+
+def _has_users(stack: Stack, host: Host) -> bool:
+    return database_state(stack, host).users > 0
+
+
+def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    with changing(stack, host, "secrets", resume=journal) as change:
+        fill(place, change)
+
+
+def _close(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    """For operations whose every step leaves the old state or the new one: there is nothing to put back."""
+    with changing(stack, host, f"undo-{journal.opening.operation}", resume=journal) as change:
+        change.step("nothing", "Nothing has to be put back")
+
+
+def _stop(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    with changing(stack, host, "undo-up", resume=journal) as change:
+        change.step("down", "Taking the stack down")
+        host.processes.run(compose.down(stack, host.compose))
+
+
+def _undo_down(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    if journal.facts("remove-volumes") or journal.last_step in {"forget-instance", "remove-volumes"}:
+        raise StackLockedError("The volumes may be gone already", remedy="Type 'invoke recover --finish'.")
+    up(stack, host, resume=journal)
+
+
+Action = Callable[[Place, Stack, Host, Journal], object]
+
+FINISH: dict[str, Action] = {
+    "setup": _finish_setup,
+    "secrets": _finish_secrets,
+    "up": lambda _, stack, host, journal: up(stack, host, resume=journal),
+    "down": lambda _, stack, host, journal: down(
+        stack, host, volumes=bool(journal.opening.options.get("volumes")), resume=journal
+    ),
+    "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
+    "undo-setup": _undo_setup,
+    "undo-up": _stop,
+}
+UNDO: dict[str, Action] = {
+    "setup": _undo_setup,
+    "secrets": _close,
+    "up": _stop,
+    "down": _undo_down,
+    "migrate": _close,
+    "undo-setup": _undo_setup,
+    "undo-up": _stop,
+}

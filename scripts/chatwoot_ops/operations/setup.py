@@ -1,0 +1,175 @@
+"""From a clone to a stack that works: each step creates what is missing and leaves alone what is there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from uuid import uuid4
+
+from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import compose, docker
+from chatwoot_ops.model.check import Check
+from chatwoot_ops.model.journal import Journal
+from chatwoot_ops.model.settings import Settings
+from chatwoot_ops.model.size import parse_size
+from chatwoot_ops.model.stack import DATABASE, SERVICES, Stack
+from chatwoot_ops.operations import administrator as first
+from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.containers import wait_until_healthy
+from chatwoot_ops.operations.database import database_state
+from chatwoot_ops.operations.images import get_images, pin_images
+from chatwoot_ops.operations.instance import record_instance
+from chatwoot_ops.operations.migrate import (
+    needs_preparing,
+    open_first_run_page_if_lost,
+    prepare,
+    start_data_services,
+)
+from chatwoot_ops.operations.opening import Place, open_before_secrets, open_stack
+from chatwoot_ops.operations.preflight import preflight, require
+from chatwoot_ops.operations.secrets import GENERATED, existing_or_example, fill
+from chatwoot_ops.operations.smoke import require_smoke, smoke
+from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
+
+NOBODY = first.Applicant()
+MEMORY_OF_A_WEB_PROCESS = 400 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What set-up did: what changed, the address, who the administrator is, and the smoke check's answers."""
+
+    changed: tuple[str, ...]
+    url: str
+    release: str
+    administrator: str
+    account: int
+    password: str
+    checks: tuple[Check, ...]
+
+
+def set_up(
+    place: Place, host: Host, who: first.Applicant = NOBODY, *, quick: bool = False, resume: Journal | None = None
+) -> SetUp:
+    """Makes everything that is missing, in an order in which every step can be cut off and run again.
+
+    Raises one of the documented errors; nothing is touched before the preflight checks have passed.
+    """
+    stack = open_before_secrets(place, existing_or_example(place), GENERATED)
+    require(_looked_at_before(stack, host, resume))
+    person = _chosen_early(stack, host, who)
+    options = {**asdict(who), "quick": quick}
+    account = 0
+    with changing(stack, host, "setup", options, resume=resume) as change:
+        filled = fill(place, change)
+        if filled:
+            change.made(f"secrets filled: {', '.join(filled)}")
+        stack = open_stack(place)
+        host.processes.secrets = tuple(stack.settings.secrets().values())
+        stack = _network_and_images(stack, host, change)
+        stack = _volumes(stack, host, change)
+        _database(stack, host, change)
+        _start(stack, host, change)
+        if first.first_run_page_is_open(stack, host):
+            person = person or first.choose_administrator(stack, host, who)
+            account = _administrator(stack, host, change, person)
+    checks = smoke(stack, host, quick=quick)
+    require_smoke(checks)
+    return SetUp(
+        tuple(change.changed),
+        stack.settings["FRONTEND_URL"],
+        stack.settings["CHATWOOT_RELEASE"],
+        person.email if person and account else "",
+        account,
+        person.password if person and account and person.generated else "",
+        checks,
+    )
+
+
+def _looked_at_before(stack: Stack, host: Host, resume: Journal | None) -> tuple[Check, ...]:
+    checks = preflight(stack, host)
+    if resume is None:
+        return checks
+    # While set-up is being finished the volumes may carry the id that it had noted and not yet written to .env.
+    return tuple(check for check in checks if not check.name.startswith("volume "))
+
+
+def _network_and_images(stack: Stack, host: Host, change: Change) -> Stack:
+    network = stack.settings["CHATWOOT_NETWORK"]
+    if host.processes.try_run(docker.network(network)).code != 0:
+        change.step("network", f"Creating the network {network}", name=network)
+        host.processes.run(docker.create_network(network))
+        change.made(f"network {network} created")
+    change.step("images", "Getting the images")
+    get_images(stack, host)
+    pinned = pin_images(stack, host)
+    values = {**pinned.values, "CHATWOOT_RELEASE": pinned.release}
+    if not read_env_file(stack.env_file).values.get("CHATWOOT_RELEASE"):
+        values["WEB_CONCURRENCY"] = str(web_processes(stack, host))
+    return _write(stack, change, "pin-images", "Pinning the images in .env", values)
+
+
+def web_processes(stack: Stack, host: Host) -> int:
+    """Web processes that cores and the memory limit allow, at least 1 (measured: about 365 MB each after use)."""
+    by_memory = parse_size(stack.settings["RAILS_MEMORY_LIMIT"]) // MEMORY_OF_A_WEB_PROCESS
+    return int(max(1, min(host.machine.cores(), float(stack.settings["RAILS_CPU_LIMIT"]), by_memory)))
+
+
+def _write(stack: Stack, change: Change, step: str, text: str, values: dict[str, str]) -> Stack:
+    new = {key: value for key, value in values.items() if stack.settings[key] != value}
+    if not new:
+        return stack
+    change.step(step, text, names=sorted(new))
+    write_env_file(stack.env_file, with_values(read_env_file(stack.env_file).text, new))
+    change.made(f".env: {', '.join(sorted(new))}")
+    return replace(stack, settings=Settings.merge(stack.settings.schema, read_env_file(stack.env_file).values))
+
+
+def _volumes(stack: Stack, host: Host, change: Change) -> Stack:
+    noted = str(change.resumed_facts("volumes").get("instance", ""))
+    instance = stack.settings["CHATWOOT_INSTANCE_ID"] or noted
+    if instance and all(look_into(stack, host, service).instance == instance for service in stack.volumes):
+        return _write(stack, change, "instance", "Writing the instance id", {"CHATWOOT_INSTANCE_ID": instance})
+    new_instance = instance or str(uuid4())
+    states = {service: look_into(stack, host, service) for service in stack.volumes}
+    created = [state.name for state in states.values() if not state.exists]
+    change.step("volumes", "Making the volumes", instance=new_instance, created=created)
+    for service, state in states.items():
+        if not state.exists:
+            create_volume(stack, host, service)
+        if not state.instance:
+            mark_volume(stack, host, service, new_instance)
+    for name in created:
+        change.made(f"volume {name} created")
+    require(volume_checks(stack, host, expected=new_instance))
+    return _write(stack, change, "instance", "Writing the instance id", {"CHATWOOT_INSTANCE_ID": new_instance})
+
+
+def _database(stack: Stack, host: Host, change: Change) -> None:
+    start_data_services(stack, host, change)
+    record_instance(stack, host)
+    state = database_state(stack, host)
+    if needs_preparing(stack, host, state):
+        migrated = prepare(stack, host, change)
+        change.made(f"database prepared: {len(migrated.applied)} migrations")
+    elif open_first_run_page_if_lost(stack, host, state):
+        change.made("first-run key put back")
+
+
+def _start(stack: Stack, host: Host, change: Change) -> None:
+    change.step("start", "Starting web and worker")
+    host.processes.run(compose.up(stack, host.compose))
+    wait_until_healthy(stack, host, SERVICES)
+
+
+def _chosen_early(stack: Stack, host: Host, who: first.Applicant) -> first.Administrator | None:
+    # On a new installation the questions come before anything is touched, not after minutes of waiting.
+    new = not stack.settings["CHATWOOT_INSTANCE_ID"] and not look_into(stack, host, DATABASE).exists
+    return first.choose_administrator(stack, host, who) if new else None
+
+
+def _administrator(stack: Stack, host: Host, change: Change, person: first.Administrator) -> int:
+    change.step("administrator", f"Making the first administrator, {person.email}")
+    account = first.create_administrator(stack, host, person)
+    change.made(f"administrator {person.email} made, account {account}")
+    return account

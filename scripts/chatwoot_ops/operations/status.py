@@ -1,0 +1,70 @@
+"""What runs, how it is, and what was left half done. Looks and never touches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.errors import OpsError
+from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.operations.changing import store_of
+from chatwoot_ops.operations.containers import Container, containers_of
+from chatwoot_ops.operations.database import database_state, versions_of_image
+from chatwoot_ops.operations.images import fake_release
+from chatwoot_ops.operations.volumes import volume_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a stack. What could not be asked is "unknown" and why, never left out."""
+
+    project: str
+    release: str
+    fake: str
+    url: str
+    instance: str
+    services: tuple[Container, ...]
+    ports: Mapping[str, int]
+    volumes: Mapping[str, str]
+    pending_migrations: tuple[str, ...] | str
+    cut_off: str
+    healthy: bool
+
+
+def status(stack: Stack, host: Host) -> Status:
+    """The state of the stack.
+
+    Raises CommandFailedError only when the engine itself does not answer.
+    """
+    services = containers_of(stack, host)
+    sizes = volume_sizes(host)
+    return Status(
+        project=stack.project,
+        release=stack.settings["CHATWOOT_RELEASE"] or stack.images[RAILS],
+        fake=fake_release(stack.images[RAILS], host),
+        url=stack.settings["FRONTEND_URL"],
+        instance=stack.settings["CHATWOOT_INSTANCE_ID"],
+        services=services,
+        ports=stack.ports,
+        volumes={name: sizes.get(name, "not there") for name in stack.volumes.values()},
+        pending_migrations=_pending(stack, host),
+        cut_off=cut_off(stack, host),
+        healthy=len(services) > 0 and all(each.well for each in services),
+    )
+
+
+def cut_off(stack: Stack, host: Host) -> str:
+    """The operation that began and did not end, with its last step; "" when there is none."""
+    journal = store_of(stack, host).read()
+    if journal is None:
+        return ""
+    begun = f"{journal.opening.operation} of {journal.opening.started}"
+    return f"{begun}, at step '{journal.last_step}'; type 'invoke recover'"
+
+
+def _pending(stack: Stack, host: Host) -> tuple[str, ...] | str:
+    try:
+        return tuple(sorted(versions_of_image(stack, host) - database_state(stack, host).versions))
+    except OpsError:
+        return "unknown: the database or the image cannot be asked"

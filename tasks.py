@@ -1,0 +1,255 @@
+"""The operator's command line: names, flags, help and exit codes. What a task does is in chatwoot_ops.operations.
+
+What a task needs is imported inside it, so that `invoke --list` stays as fast as Invoke itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+REPOSITORY = Path(__file__).resolve().parent
+INTERRUPTED = 130
+
+
+def perform(act: Callable[..., Any], *, json: bool = False, junit: str = "", failing: int = 0) -> None:
+    """Runs one operation on the stack and shows its result; an expected error becomes its exit code.
+
+    `act` gets the stack's place and the host. `failing` is the exit code when the result is a list of checks and one
+    of them failed.
+    """
+    from chatwoot_ops import console
+    from chatwoot_ops.errors import OpsError
+
+    place, host, reporter = console.open_session(REPOSITORY, os.environ.get("CHATWOOT_ENV_FILE", ""))
+    try:
+        result = act(place, host)
+        reporter.finish()
+        failed = console.answer(result, as_json=json, junit=junit)
+    except OpsError as error:
+        reporter.finish()
+        raise Exit(host.processes.mask(console.explain(error)), error.code) from None
+    except KeyboardInterrupt:
+        reporter.finish()
+        raise Exit("Interrupted; cleaned up. The command can be run again.", INTERRUPTED) from None
+    if failed and failing:
+        raise Exit(code=failing)
+
+
+@task(
+    help={
+        "admin-email": "E-mail address of the first administrator (else CHATWOOT_ADMIN_EMAIL, else asked).",
+        "admin-name": "Name of the first administrator (else CHATWOOT_ADMIN_NAME, else from the address).",
+        "company": "Name of the first account (else CHATWOOT_ADMIN_COMPANY, else from the address).",
+        "quick": "Leave out the probes that must wait for a minute.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def setup(
+    _: Context,
+    admin_email: str = "",
+    admin_name: str = "",
+    company: str = "",
+    quick: bool = False,
+    json: bool = False,
+) -> None:
+    """[install] From a clone to a stack that works; safe to run again.
+
+    Example: invoke setup --admin-email ada@example.com
+    """
+    from chatwoot_ops.operations.administrator import Applicant
+    from chatwoot_ops.operations.setup import set_up
+
+    who = Applicant(admin_name, admin_email, company)
+    perform(lambda place, host: set_up(place, host, who, quick=quick), json=json)
+
+
+@task(
+    help={
+        "check": "Only say what is missing, weak, a placeholder, or readable by others.",
+        "json": "One JSON object.",
+    }
+)
+def secrets(_: Context, check: bool = False, json: bool = False) -> None:
+    """[install] Fill the secrets in .env that are empty; never replaces one, never shows one.
+
+    Example: invoke secrets --check
+    """
+    from chatwoot_ops.errors import SettingsInvalidError
+    from chatwoot_ops.operations.secrets import check_secrets, fill_secrets
+
+    act = (lambda place, _host: check_secrets(place)) if check else fill_secrets
+    perform(act, json=json, failing=SettingsInvalidError.code)
+
+
+@task(help={"json": "One JSON object on standard output."})
+def up(_: Context, json: bool = False) -> None:
+    """[run] Start the stack and wait until it is healthy.
+
+    Example: invoke up
+    """
+    from chatwoot_ops.operations import opening, running
+
+    perform(lambda place, host: running.up(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    help={
+        "volumes": "Remove the data too; shows what would be lost and asks.",
+        "yes": "Confirm on the command line what would be asked.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def down(_: Context, volumes: bool = False, yes: bool = False, json: bool = False) -> None:
+    """[run] Take the stack down; data is kept.
+
+    Example: invoke down
+    """
+    from chatwoot_ops.operations import opening, running
+
+    perform(
+        lambda place, host: running.down(opening.open_with(place, host), host, volumes=volumes, yes=yes),
+        json=json,
+    )
+
+
+@task(help={"json": "One JSON object on standard output."})
+def status(_: Context, json: bool = False) -> None:
+    """[look] What runs, how it is, and what was left half done.
+
+    Example: invoke status --json
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.status import status as look
+
+    perform(lambda place, host: look(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    help={
+        "service": "One of chatwoot-rails, chatwoot-sidekiq, chatwoot-db, chatwoot-redis (else all).",
+        "tail": "How many of the last lines.",
+        "follow": "Go on until Ctrl-C.",
+    }
+)
+def logs(_: Context, service: str = "", tail: int = 100, follow: bool = False) -> None:
+    """[look] The services' logs, known secrets masked.
+
+    Example: invoke logs --service chatwoot-sidekiq --tail 50
+    """
+    from chatwoot_ops import console
+    from chatwoot_ops.operations import opening, reading
+
+    wanted = reading.Wanted(service, tail, follow)
+    perform(lambda place, host: reading.logs(opening.open_with(place, host), host, wanted, console.print_line))
+
+
+@task(help={"json": "One JSON object on standard output."})
+def migrate(_: Context, json: bool = False) -> None:
+    """[run] Prepare or migrate the database in a one-off container, and prove it.
+
+    Example: invoke migrate
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.migrate import migrate as run
+
+    perform(lambda place, host: run(opening.open_with(place, host), host), json=json)
+
+
+@task
+def console(_: Context) -> None:
+    """[open] A Rails console in the running web container.
+
+    Example: invoke console
+    """
+    from chatwoot_ops.operations import opening, reading
+
+    perform(lambda place, host: reading.rails_console(opening.open_with(place, host), host))
+
+
+@task(help={"superuser": "As the database's superuser instead of Chatwoot's own role."})
+def psql(_: Context, superuser: bool = False) -> None:
+    """[open] psql in the running database container.
+
+    Example: invoke psql
+    """
+    from chatwoot_ops.operations import opening, reading
+
+    perform(lambda place, host: reading.psql(opening.open_with(place, host), host, superuser=superuser))
+
+
+@task(
+    help={
+        "quick": "Leave out the probes that must wait for a minute.",
+        "json": "One JSON object on standard output.",
+        "junit": "Write the probes to this file as JUnit XML too.",
+    }
+)
+def smoke(_: Context, quick: bool = False, json: bool = False, junit: str = "") -> None:
+    """[look] Prove from outside and inside that the running stack works; exit 25 when a probe fails.
+
+    Example: invoke smoke --junit smoke.xml
+    """
+    from chatwoot_ops.errors import ChecksFailedError
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.smoke import smoke as ask
+
+    act = lambda place, host: ask(opening.open_with(place, host), host, quick=quick)  # noqa: E731
+    perform(act, json=json, junit=junit, failing=ChecksFailedError.code)
+
+
+@task(
+    help={
+        "json": "One JSON object on standard output.",
+        "junit": "Write the checks to this file as JUnit XML too.",
+    }
+)
+def doctor(_: Context, json: bool = False, junit: str = "") -> None:
+    """[look] Machine, settings, volumes and running stack in one list; exit 25 when a check fails.
+
+    Example: invoke doctor
+    """
+    from chatwoot_ops.errors import ChecksFailedError
+    from chatwoot_ops.operations.doctor import doctor as look
+
+    perform(look, json=json, junit=junit, failing=ChecksFailedError.code)
+
+
+@task(
+    help={
+        "finish": "Run the operation that was cut off to its end.",
+        "undo": "Put back what was before it.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def recover(_: Context, finish: bool = False, undo: bool = False, json: bool = False) -> None:
+    """[repair] Show an operation that was cut off; finish it or undo it.
+
+    Example: invoke recover --finish
+    """
+    from chatwoot_ops.operations.recover import recover as end
+
+    perform(lambda place, host: end(place, host, finish=finish, undo=undo), json=json)
+
+
+@task(
+    help={
+        "images": "registry or sandbox (else registry where it can be reached, and it says which).",
+        "quick": "Only set-up, smoke check and removal.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = False) -> None:
+    """[prove] The whole life of a stack on a throwaway one; leaves nothing behind.
+
+    Example: invoke rehearse --images sandbox
+    """
+    from chatwoot_ops.operations.rehearse import rehearse as run
+
+    perform(lambda place, host: run(place, host, images=images, quick=quick), json=json)
