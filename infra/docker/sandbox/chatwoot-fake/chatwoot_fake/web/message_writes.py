@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from chatwoot_fake import environment
+from chatwoot_fake import environment, jobs
 from chatwoot_fake.pool import Row
 from chatwoot_fake.web import storage
 from chatwoot_fake.web.message_views import CONTENT_TYPES, KINDS
@@ -36,10 +36,12 @@ async def write(scope: Scope, conversation: Row, given: dict[str, Any], files: l
     await _check(scope, conversation, content)
     async with scope.session.connection.transaction():
         message = await _insert(scope, conversation, given, content)
-        for file in files:
-            await storage.store(scope.session, message, scope.account, file.name, file.content)
+        blobs = [await storage.store(scope.session, message, scope.account, file.name, file.content) for file in files]
         await _touch(scope, conversation, given)
     await scope.event("message_created", message=message, conversation=conversation["display_id"])
+    for blob in blobs:
+        await jobs.push(scope.redis, jobs.active_job(
+            "ActiveStorage::AnalyzeJob", "active_storage_analysis", [{"_aj_globalid": f"gid://chatwoot/ActiveStorage::Blob/{blob}"}]))
     return message
 
 

@@ -27,8 +27,8 @@ def file_of(key: str) -> Path:
     return ROOT / "storage" / key[:2] / key[2:4] / key
 
 
-async def store(session: Session, message: int, account: int, name: str, content: bytes) -> None:
-    """A file, its blob and the attachment of a message."""
+async def store(session: Session, message: int, account: int, name: str, content: bytes) -> int:
+    """A file, its blob and the attachment of a message; the blob's id, for the job that looks into it."""
     key, kind = tokens.blob_key(), mimetypes.guess_type(name)[0] or "application/octet-stream"
     await asyncio.to_thread(_write, file_of(key), content)
     checksum = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
@@ -44,6 +44,7 @@ async def store(session: Session, message: int, account: int, name: str, content
     await session.run(
         "INSERT INTO active_storage_attachments (name, record_type, record_id, blob_id, created_at)"
         " VALUES ('file', 'Attachment', %s, %s, now())", attachment, blob)
+    return int(blob)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -54,13 +55,14 @@ def _write(path: Path, content: bytes) -> None:
 async def of_message(session: Session, message: int) -> list[Row]:
     """The attachments of a message, with signed addresses that need no token."""
     rows = await session.all(
-        "SELECT a.*, b.id AS blob, b.filename, b.content_type, b.byte_size FROM attachments a"
+        "SELECT a.*, b.id AS blob, b.filename, b.content_type, b.byte_size, b.metadata FROM attachments a"
         " JOIN active_storage_attachments s ON s.record_type = 'Attachment' AND s.record_id = a.id"
         " JOIN active_storage_blobs b ON b.id = s.blob_id WHERE a.message_id = %s ORDER BY a.id", message)
     return [_shown(row) for row in rows]
 
 
 def _shown(row: Row) -> Row:
+    seen = json.loads(row["metadata"] or "{}")
     name, base = row["filename"], f"{environment.frontend_url()}/rails/active_storage"
     signed = sign({"message": row["blob"], "pur": "blob_id"})
     thumb = f"{base}/representations/redirect/{signed}/{sign({'pur': 'variation'})}/{name}"
@@ -68,7 +70,8 @@ def _shown(row: Row) -> Row:
         "id": row["id"], "message_id": row["message_id"], "file_type": TYPES[row["file_type"]],
         "account_id": row["account_id"], "extension": row["extension"], "content_type": row["content_type"],
         "data_url": f"{base}/blobs/redirect/{signed}/{name}", "thumb_url": thumb if row["file_type"] == 0 else "",
-        "file_size": row["byte_size"], "width": None, "height": None,
+        "file_size": row["byte_size"], "width": seen.get("width"),
+        "height": seen.get("height"),
     }
 
 
