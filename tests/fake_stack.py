@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import requests
 
 POSTGRES, REDIS = "chatwoot-sandbox/postgres:pg16", "chatwoot-sandbox/redis:7"
-FAKE = "chatwoot-sandbox/chatwoot-fake:v{}-ce"
+FAKE = os.environ.get("CHATWOOT_FAKE_TEST_IMAGE", "chatwoot-sandbox/chatwoot-fake") + ":v{}-ce"
 EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto", "vector")
 ENTRYPOINT = "docker/entrypoints/rails.sh"
 WEB = "bundle exec rails s -p 3000 -b 0.0.0.0"
