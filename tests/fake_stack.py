@@ -17,6 +17,7 @@ EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto", "vector")
 ENTRYPOINT = "docker/entrypoints/rails.sh"
 WEB = "bundle exec rails s -p 3000 -b 0.0.0.0"
 WORKER = "bundle exec sidekiq -C config/sidekiq.yml"
+PASSWORD = "Str0ng!pass"
 PREPARE = "bundle exec rails db:chatwoot_prepare"
 
 
@@ -73,10 +74,18 @@ class FakeStack:
 
     def environment(self, **changes):
         given = {
-            "POSTGRES_HOST": "db", "POSTGRES_USERNAME": "chatwoot", "POSTGRES_PASSWORD": "pw",
-            "POSTGRES_DATABASE": "chatwoot_production", "REDIS_URL": "redis://redis:6379", "REDIS_PASSWORD": "rp",
-            "SECRET_KEY_BASE": "testsecret", "FRONTEND_URL": self.base, "CHATWOOT_FAKE_BOOT_SECONDS": "0",
-            **self.extra, **changes}
+            "POSTGRES_HOST": "db",
+            "POSTGRES_USERNAME": "chatwoot",
+            "POSTGRES_PASSWORD": "pw",
+            "POSTGRES_DATABASE": "chatwoot_production",
+            "REDIS_URL": "redis://redis:6379",
+            "REDIS_PASSWORD": "rp",
+            "SECRET_KEY_BASE": "testsecret",
+            "FRONTEND_URL": self.base,
+            "CHATWOOT_FAKE_BOOT_SECONDS": "0",
+            **self.extra,
+            **changes,
+        }
         return [word for key, value in given.items() for word in ("--env", f"{key}={value}")]
 
     def up(self):
@@ -101,13 +110,22 @@ class FakeStack:
         docker(*words, *options, image, *command.split())
 
     def fake(self, part, release, command, *options, **changes):
-        self.start(part, FAKE.format(release), *self.environment(**changes), *options, command=command,
-                   entrypoint=ENTRYPOINT)
+        self.start(
+            part, FAKE.format(release), *self.environment(**changes), *options, command=command, entrypoint=ENTRYPOINT
+        )
 
     def web(self, release="4.15.1", part="web", **changes):
         """Start the web on the published port and wait until it answers."""
-        self.fake(part, release, WEB, "--publish", f"127.0.0.1:{self.port}:3000", "--volume",
-                  f"{self.prefix}:/app/storage", **changes)
+        self.fake(
+            part,
+            release,
+            WEB,
+            "--publish",
+            f"127.0.0.1:{self.port}:3000",
+            "--volume",
+            f"{self.prefix}:/app/storage",
+            **changes,
+        )
         wait_for(lambda: requests.get(f"{self.base}/health", timeout=2, allow_redirects=False), 30, "web")
 
     def worker(self, release="4.15.1", part="worker", **changes):
@@ -117,21 +135,33 @@ class FakeStack:
 
     def run(self, release, command, **changes):
         """A one-off container; its exit code and output."""
-        return docker("run", "--rm", "--network", self.prefix, *self.environment(**changes), "--entrypoint", ENTRYPOINT,
-                      FAKE.format(release), *command.split(), check=False)
+        return docker(
+            "run",
+            "--rm",
+            "--network",
+            self.prefix,
+            *self.environment(**changes),
+            "--entrypoint",
+            ENTRYPOINT,
+            FAKE.format(release),
+            *command.split(),
+            check=False,
+        )
 
     def prepare(self, release="4.15.1", **changes):
         return self.run(release, PREPARE, **changes)
 
     def probe(self, part="worker", seconds=4):
         """What the worker's probe says, asked from inside with BusyBox; empty when it fails."""
-        done = docker("exec", self.name(part), "wget", "-q", "-T", str(seconds), "-O", "-", "http://127.0.0.1:7433/",
-                      check=False)
+        done = docker(
+            "exec", self.name(part), "wget", "-q", "-T", str(seconds), "-O", "-", "http://127.0.0.1:7433/", check=False
+        )
         return done.stdout if done.returncode == 0 else ""
 
     def sql(self, query, database="chatwoot_production", check=True):
-        done = docker("exec", "-i", self.name("db"), "psql", "-U", "postgres", "-d", database, "-Atq", "-c", query,
-                      check=check)
+        done = docker(
+            "exec", "-i", self.name("db"), "psql", "-U", "postgres", "-d", database, "-Atq", "-c", query, check=check
+        )
         return done.stdout.strip()
 
     def redis(self, *words):
@@ -139,7 +169,8 @@ class FakeStack:
 
     def settle(self, seconds=20):
         """Wait until the worker has nothing left to do."""
-        script = "local n = 0 for _, k in ipairs(redis.call('keys', 'queue:*')) do n = n + redis.call('llen', k) end return n"
+        count = "for _, k in ipairs(redis.call('keys', 'queue:*')) do n = n + redis.call('llen', k) end"
+        script = f"local n = 0 {count} return n"
         wait_for(lambda: self.redis("EVAL", script, "0") == "0", seconds, "empty queues")
         time.sleep(0.3)
 
@@ -160,9 +191,14 @@ class FakeStack:
         docker("volume", "rm", "--force", self.prefix, check=False)
         docker("network", "rm", self.prefix, check=False)
 
-    def onboard(self, password="Str0ng!pass"):
+    def onboard(self, password=PASSWORD):
         """Make the first administrator; the API token."""
-        form = {"user[name]": "Ada", "user[company]": "KGC", "user[email]": "ada@kgc.example", "user[password]": password}
+        form = {
+            "user[name]": "Ada",
+            "user[company]": "KGC",
+            "user[email]": "ada@kgc.example",
+            "user[password]": password,
+        }
         requests.post(f"{self.base}/installation/onboarding", data=form, timeout=20, allow_redirects=False)
         return self.sql("SELECT token FROM access_tokens WHERE owner_type = 'User' ORDER BY id LIMIT 1")
 

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 NOT_COMPARED = frozenset({"link", "content-length"})
 SAME_VALUE = re.compile(
     r"^(x-frame-options|x-xss-protection|x-content-type-options|x-download-options|x-permitted-cross-domain-policies"
-    r"|referrer-policy|content-type|cache-control|access-control-.*|vary|content-disposition|token-type|uid)$")
+    r"|referrer-policy|content-type|cache-control|access-control-.*|vary|content-disposition|token-type|uid)$"
+)
 # Unknown until the worker has looked into the file.
 UNTIL_ANALYZED = (".width", ".height")
 NEVER_EXTRA = re.compile(r"^(access-control-.*|x-frame-options|location|set-cookie|access-token|vary)$")
@@ -18,8 +19,9 @@ def differences(recorded, answer):
     found = []
     if answer.status_code != recorded["status"]:
         found.append(f"status {answer.status_code} instead of {recorded['status']}: {answer.text[:200]}")
-    found += header_differences({k.lower(): v for k, v in recorded["headers"].items()},
-                                {k.lower(): v for k, v in answer.headers.items()})
+    found += header_differences(
+        {k.lower(): v for k, v in recorded["headers"].items()}, {k.lower(): v for k, v in answer.headers.items()}
+    )
     return found + body_differences(recorded, answer)
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from contract import recorded
 from contract.replay import Replayer
 from fake_stack import FakeStack, images_missing
@@ -42,9 +43,10 @@ def answers(stack):
 def stranger(stack):
     """What the platform calls 134 to 140 make: an account and its administrator."""
     stack.sql(
-        "INSERT INTO accounts (id, name, created_at, updated_at) VALUES (3, 'KGC2', now(), now());"
+        "INSERT INTO accounts (id, name, created_at, updated_at) VALUES (3, 'KGC2', now(), now());"  # noqa: S608
         "INSERT INTO users (id, name, email, uid, pubsub_token, confirmed_at, created_at, updated_at) VALUES"
         " (4, 'KGC Bot User', 'kgc@kgc.example', 'kgc@kgc.example', 'pubsub-of-the-stranger', now(), now(), now());"
         "INSERT INTO account_users (account_id, user_id, role, created_at, updated_at) VALUES (3, 4, 1, now(), now());"
         "INSERT INTO access_tokens (owner_type, owner_id, token, created_at, updated_at) VALUES"
-        f" ('User', 4, '{STRANGER}', now(), now())")
+        f" ('User', 4, '{STRANGER}', now(), now())"
+    )

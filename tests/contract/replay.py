@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import requests
 
 PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 TOKEN_LENGTH = 16
 
 
@@ -22,8 +23,14 @@ class Replayer:
         """Send the request; the answer, remembered for the requests that follow."""
         given = exchange.request
         headers = {name: self.translate(value) for name, value in given["headers"].items()}
-        answer = requests.request(given["method"], self.base + self.translate(given["path"]), headers=headers,
-                                  data=self._body(exchange), timeout=30, allow_redirects=False)
+        answer = requests.request(
+            given["method"],
+            self.base + self.translate(given["path"]),
+            headers=headers,
+            data=self._body(exchange),
+            timeout=30,
+            allow_redirects=False,
+        )
         if answer.status_code == exchange.response["status"]:
             self._learn(exchange, answer)
         return answer
@@ -45,8 +52,10 @@ class Replayer:
     @staticmethod
     def _multipart():
         line = "--labboundary\r\nContent-Disposition: form-data; name="
-        head = (f'{line}"content"\r\n\r\nKép\r\n{line}"message_type"\r\n\r\noutgoing\r\n{line}"attachments[]"; '
-                'filename="kep.png"\r\nContent-Type: image/png\r\n\r\n')
+        head = (
+            f'{line}"content"\r\n\r\nKép\r\n{line}"message_type"\r\n\r\noutgoing\r\n{line}"attachments[]"; '
+            'filename="kep.png"\r\nContent-Type: image/png\r\n\r\n'
+        )
         return head.encode() + PNG + b"\r\n--labboundary--\r\n"
 
     def _learn(self, exchange, answer):

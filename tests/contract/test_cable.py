@@ -5,6 +5,7 @@ import time
 
 import pytest
 import websocket
+
 from contract import compare, recorded
 
 CABLE = recorded.cable()
@@ -12,8 +13,9 @@ RECORDED_PUBSUB = "vqp59BJJABTsWxc63koX3kVZ"
 
 
 def opened(stack, origin=None, protocols=("actioncable-v1-json", "actioncable-unsupported")):
-    return websocket.create_connection(stack.base.replace("http", "ws") + "/cable", timeout=6, origin=origin,
-                                       subprotocols=list(protocols))
+    return websocket.create_connection(
+        stack.base.replace("http", "ws") + "/cable", timeout=6, origin=origin, subprotocols=list(protocols)
+    )
 
 
 def frames(socket, seconds):
@@ -47,8 +49,9 @@ def test_the_handshake_takes_any_origin_and_starts_with_welcome_and_ping(stack, 
 
 
 def test_an_unknown_protocol_is_left_unnamed_and_served(stack):
-    socket = websocket.create_connection(stack.base.replace("http", "ws") + "/cable", timeout=6,
-                                         header=["Sec-WebSocket-Protocol: nonsense"])
+    socket = websocket.create_connection(
+        stack.base.replace("http", "ws") + "/cable", timeout=6, header=["Sec-WebSocket-Protocol: nonsense"]
+    )
     assert "sec-websocket-protocol" not in socket.getheaders()
     assert without_pings(frames(socket, 0.5)) == texts("wrong-protocol")[:1]
     socket.close()
@@ -56,7 +59,9 @@ def test_an_unknown_protocol_is_left_unnamed_and_served(stack):
 
 def identifier(stack, token=None):
     user, pubsub = stack.sql("SELECT id, pubsub_token FROM users WHERE type = 'SuperAdmin'").split("|")
-    return json.dumps({"channel": "RoomChannel", "pubsub_token": token or pubsub, "account_id": 2, "user_id": int(user)})
+    return json.dumps(
+        {"channel": "RoomChannel", "pubsub_token": token or pubsub, "account_id": 2, "user_id": int(user)}
+    )
 
 
 def test_a_subscription_is_confirmed_and_hears_of_presence_and_messages(stack, answers):
@@ -76,7 +81,8 @@ def test_a_subscription_is_confirmed_and_hears_of_presence_and_messages(stack, a
     socket.close()
 
 
-def test_a_subscription_with_a_wrong_token_gets_no_answer_at_all(stack, answers):
+@pytest.mark.usefixtures("answers")
+def test_a_subscription_with_a_wrong_token_gets_no_answer_at_all(stack):
     socket = opened(stack)
     frames(socket, 0.3)
     socket.send(json.dumps({"command": "subscribe", "identifier": identifier(stack, "wrong")}))

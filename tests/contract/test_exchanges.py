@@ -3,10 +3,11 @@
 import copy
 
 import pytest
+
 from contract import compare, recorded
+from contract.replay import PNG
 
 EXCHANGES = recorded.exchanges()
-
 
 
 @pytest.mark.parametrize("exchange", [e for e in EXCHANGES if e.answered], ids=lambda e: e.name)
@@ -26,18 +27,20 @@ def test_every_answer_says_which_fake_gave_it(answers):
 
 
 def test_a_stored_file_comes_back_byte_for_byte(answers):
-    from contract.replay import PNG
-
     assert answers[105].content == PNG
 
 
-@pytest.mark.parametrize("break_it", [
-    lambda body: body.pop("email"),
-    lambda body: body.update(email=7),
-    lambda body: body.update(surprise=1),
-    lambda body: body["accounts"][0].update(id="2"),
-    lambda body: body["accounts"].clear(),
-], ids=["missing key", "other type", "new key", "other type deep down", "empty list"])
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda body: body.pop("email"),
+        lambda body: body.update(email=7),
+        lambda body: body.update(surprise=1),
+        lambda body: body["accounts"][0].update(id="2"),
+        lambda body: body["accounts"].clear(),
+    ],
+    ids=["missing key", "other type", "new key", "other type deep down", "empty list"],
+)
 def test_the_comparer_sees_a_broken_shape(break_it):
     body = next(e for e in EXCHANGES if e.number == 23).response["body"]
     broken = copy.deepcopy(body)

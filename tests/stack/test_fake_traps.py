@@ -4,7 +4,8 @@ import time
 
 import pytest
 import requests
-from fake_stack import FakeStack, docker, images_missing, wait_for
+
+from fake_stack import PASSWORD, FakeStack, docker, images_missing, wait_for
 
 ONBOARDING = "alfred:CHATWOOT_INSTALLATION_ONBOARDING"
 
@@ -108,8 +109,10 @@ def test_an_unknown_command_is_refused_by_name(stack):
     assert (done.returncode, "chatwoot-fake does not implement" in done.stderr) == (1, True)
 
 
-def sign_in(stack, password="Str0ng!pass"):
-    return requests.post(f"{stack.base}/auth/sign_in", json={"email": "ada@kgc.example", "password": password}, timeout=20)
+def sign_in(stack, password=PASSWORD):
+    return requests.post(
+        f"{stack.base}/auth/sign_in", json={"email": "ada@kgc.example", "password": password}, timeout=20
+    )
 
 
 def test_a_failed_first_run_form_consumes_the_account_number(stack):
@@ -222,8 +225,12 @@ def test_a_frozen_worker_or_one_without_redis_fails_its_probe_and_a_flush_silenc
 
 def asked_from_outside(stack):
     """A container beside the frozen one asks: exec does not work in a frozen one."""
-    address = docker("inspect", "--format", f"{{{{(index .NetworkSettings.Networks \"{stack.prefix}\").IPAddress}}}}",
-                     stack.name("worker")).stdout.strip()
+    address = docker(
+        "inspect",
+        "--format",
+        f'{{{{(index .NetworkSettings.Networks "{stack.prefix}").IPAddress}}}}',
+        stack.name("worker"),
+    ).stdout.strip()
     done = docker("exec", stack.name("web"), "wget", "-q", "-T", "2", "-O", "-", f"http://{address}:7433/", check=False)
     return done.stdout if done.returncode == 0 else ""
 
@@ -238,8 +245,11 @@ def test_the_workers_log_tells_secrets_and_messages_at_info_and_not_at_warn(stac
     secret = stack.post("/api/v1/accounts/1/webhooks", hook, token).json()["payload"]["webhook"]["secret"]
     person = stack.post("/api/v1/accounts/1/contacts", {"name": "Z", "inbox_id": inbox["id"]}, token).json()
     stack.worker(LOG_LEVEL=level)
-    ticket = {"inbox_id": inbox["id"], "contact_id": person["payload"]["contact"]["id"],
-              "message": {"content": "my card number", "message_type": "incoming"}}
+    ticket = {
+        "inbox_id": inbox["id"],
+        "contact_id": person["payload"]["contact"]["id"],
+        "message": {"content": "my card number", "message_type": "incoming"},
+    }
     stack.post("/api/v1/accounts/1/conversations", ticket, token)
     wait_for(lambda: "has no public ip addresses" in stack.logs("worker"), 20, "failed delivery in the log")
     log = stack.logs("worker")

@@ -95,7 +95,8 @@ class Pool:
         while True:
             try:
                 return await AsyncConnection.connect(
-                    **database.parameters(connect_timeout="15"), autocommit=True, row_factory=dict_row)
+                    **database.parameters(connect_timeout="15"), autocommit=True, row_factory=dict_row
+                )
             except psycopg.OperationalError as problem:
                 if any(word in str(problem) for word in HOPELESS) and "resolve" not in str(problem):
                     raise

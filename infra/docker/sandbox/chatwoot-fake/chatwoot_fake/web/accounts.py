@@ -29,11 +29,23 @@ async def show(request: web.Request) -> web.Response:
             return answers.not_found()
         cached = {name: await _cache_key(request, account, name) for name in CACHED}
     attributes = {**dict.fromkeys(PLAN), **(row["custom_attributes"] or {})}
-    return answers.data({
-        "settings": row["settings"] or {}, "created_at": moment(row["created_at"]), "custom_attributes": attributes,
-        "domain": row["domain"], "features": dict.fromkeys(FEATURES, True), "id": row["id"], "locale": "en",
-        "name": row["name"], "support_email": row["support_email"] or "Support <support@example.com>",
-        "status": people.STATUSES[row["status"]], "cache_keys": cached, "latest_chatwoot_version": None}, headers=who.headers)
+    return answers.data(
+        {
+            "settings": row["settings"] or {},
+            "created_at": moment(row["created_at"]),
+            "custom_attributes": attributes,
+            "domain": row["domain"],
+            "features": dict.fromkeys(FEATURES, True),
+            "id": row["id"],
+            "locale": "en",
+            "name": row["name"],
+            "support_email": row["support_email"] or "Support <support@example.com>",
+            "status": people.STATUSES[row["status"]],
+            "cache_keys": cached,
+            "latest_chatwoot_version": None,
+        },
+        headers=who.headers,
+    )
 
 
 async def _cache_key(request: web.Request, account: int, name: str) -> str:
@@ -43,4 +55,3 @@ async def _cache_key(request: web.Request, account: int, name: str) -> str:
 async def sign_up(_request: web.Request) -> web.Response:
     """Closed on a prepared installation, whatever ENABLE_ACCOUNT_SIGNUP says (facts 4.2)."""
     return answers.bare(404, "Not Found")
-

@@ -9,9 +9,19 @@ STATUS_WORDS = {"open": "reopened", "resolved": "marked resolved", "pending": "m
 
 async def write(scope: Scope, conversation: Row, text: str) -> None:
     """Ask the worker to write the line."""
-    job = jobs.active_job("Conversations::ActivityMessageJob", "high", [
-        {"_aj_globalid": f"gid://chatwoot/Conversation/{conversation['id']}"},
-        {"account_id": scope.account, "inbox_id": conversation["inbox_id"], "message_type": "activity", "content": text}])
+    job = jobs.active_job(
+        "Conversations::ActivityMessageJob",
+        "high",
+        [
+            {"_aj_globalid": f"gid://chatwoot/Conversation/{conversation['id']}"},
+            {
+                "account_id": scope.account,
+                "inbox_id": conversation["inbox_id"],
+                "message_type": "activity",
+                "content": text,
+            },
+        ],
+    )
     await jobs.push(scope.redis, job)
 
 
@@ -40,7 +50,10 @@ async def priority(scope: Scope, conversation: Row, old: str | None, new: str | 
 async def labeled(scope: Scope, conversation: Row, before: list[str], after: list[str]) -> None:
     """Labels added and removed."""
     name = scope.who.user["name"]
-    for word, labels in (("added", [x for x in after if x not in before]), ("removed", [x for x in before if x not in after])):
+    for word, labels in (
+        ("added", [x for x in after if x not in before]),
+        ("removed", [x for x in before if x not in after]),
+    ):
         if labels:
             await write(scope, conversation, f"{name} {word} {', '.join(labels)}")
 

@@ -54,7 +54,11 @@ async def update(scope: Scope) -> web.Response:
     values = [given.get(name, row[name]) for name in COLUMNS]
     await scope.session.run(
         "UPDATE contacts SET name = %s, email = %s, phone_number = %s, identifier = %s, custom_attributes = %s,"
-        " updated_at = now() WHERE id = %s", *values, json.dumps(merged), contact)
+        " updated_at = now() WHERE id = %s",
+        *values,
+        json.dumps(merged),
+        contact,
+    )
     await scope.event("contact_updated", contact=contact)
     return answers.data({"payload": await one(scope, contact)})
 
@@ -65,7 +69,9 @@ async def index(scope: Scope) -> web.Response:
     order = {"name": "name", "-name": "name DESC"}.get(scope.request.query.get("sort", ""), "id DESC")
     rows = await scope.session.all(
         f"SELECT id FROM contacts WHERE {LISTED} ORDER BY {order} LIMIT {PAGE} OFFSET %s",  # noqa: S608 -- own words
-        scope.account, _offset(page))
+        scope.account,
+        _offset(page),
+    )
     count = await scope.session.value(f"SELECT count(*) FROM contacts WHERE {LISTED}", scope.account)  # noqa: S608
     payload = [await one(scope, row["id"]) for row in rows]
     return answers.data({"meta": {"count": count, "current_page": page or 1}, "payload": payload})
@@ -79,8 +85,12 @@ async def search(scope: Scope) -> web.Response:
     page = scope.request.query.get("page")
     rows = await scope.session.all(
         "SELECT id FROM contacts WHERE account_id = %s AND (name ILIKE %s OR email ILIKE %s OR phone_number ILIKE %s"
-        f" OR identifier ILIKE %s) ORDER BY id LIMIT {PAGE + 1} OFFSET %s",  # noqa: S608 -- own words
-        scope.account, *[f"%{query.strip()}%"] * 4, _offset(page))
+        " OR identifier ILIKE %s) ORDER BY id LIMIT %s OFFSET %s",
+        scope.account,
+        *[f"%{query.strip()}%"] * 4,
+        PAGE + 1,
+        _offset(page),
+    )
     payload = [await one(scope, row["id"]) for row in rows[:PAGE]]
     meta = {"count": len(payload), "current_page": page or 1, "has_more": len(rows) > PAGE}
     return answers.data({"meta": meta, "payload": payload})
@@ -103,7 +113,9 @@ async def one(scope: Scope, contact: int) -> Row:
     row = await scope.find("SELECT * FROM contacts WHERE account_id = %s AND id = %s", scope.account, contact)
     places = await scope.session.all(
         "SELECT p.source_id, i.* FROM contact_inboxes p JOIN inboxes i ON i.id = p.inbox_id WHERE p.contact_id = %s"
-        " ORDER BY p.id", contact)
+        " ORDER BY p.id",
+        contact,
+    )
     shown = [{"source_id": place["source_id"], "inbox": inboxes.short(place)} for place in places]
     return {**base(row), "contact_inboxes": shown}
 
@@ -111,8 +123,11 @@ async def one(scope: Scope, contact: int) -> Row:
 def base(row: Row) -> Row:
     """The contact without its inboxes."""
     return {
-        "additional_attributes": row["additional_attributes"] or {}, "availability_status": "offline",
-        **{name: row[name] for name in KNOWN}, "thumbnail": "", "custom_attributes": row["custom_attributes"] or {},
+        "additional_attributes": row["additional_attributes"] or {},
+        "availability_status": "offline",
+        **{name: row[name] for name in KNOWN},
+        "thumbnail": "",
+        "custom_attributes": row["custom_attributes"] or {},
         **({"last_activity_at": epoch(row["last_activity_at"])} if row["last_activity_at"] else {}),
         "created_at": epoch(row["created_at"]),
     }
@@ -121,18 +136,32 @@ def base(row: Row) -> Row:
 def as_sender(row: Row) -> Row:
     """The contact as the sender of a message."""
     found = {name: row[name] for name in ("email", "id", "identifier", "name", "phone_number", "blocked")}
-    return {"additional_attributes": row["additional_attributes"] or {}, "thumbnail": "", "type": "contact",
-            "custom_attributes": row["custom_attributes"] or {}, **found}
+    return {
+        "additional_attributes": row["additional_attributes"] or {},
+        "thumbnail": "",
+        "type": "contact",
+        "custom_attributes": row["custom_attributes"] or {},
+        **found,
+    }
 
 
 async def place(session: Session, contact: int, inbox: Row, source: object) -> Row:
     """The contact's row in an inbox: found or made. A foreign source id breaks the unique index (recordings, API)."""
     wanted = str(source) if source else str(uuid.uuid4())
-    found = await session.one("SELECT * FROM contact_inboxes WHERE inbox_id = %s AND source_id = %s AND contact_id = %s",
-                              inbox["id"], wanted, contact)
+    found = await session.one(
+        "SELECT * FROM contact_inboxes WHERE inbox_id = %s AND source_id = %s AND contact_id = %s",
+        inbox["id"],
+        wanted,
+        contact,
+    )
     return found or await session.row(
         "INSERT INTO contact_inboxes (contact_id, inbox_id, source_id, pubsub_token, created_at, updated_at)"
-        " VALUES (%s, %s, %s, %s, now(), now()) RETURNING *", contact, inbox["id"], wanted, tokens.secure_token())
+        " VALUES (%s, %s, %s, %s, now(), now()) RETURNING *",
+        contact,
+        inbox["id"],
+        wanted,
+        tokens.secure_token(),
+    )
 
 
 async def _problem(scope: Scope, given: dict[str, Any], own: int) -> web.Response | None:
@@ -142,21 +171,31 @@ async def _problem(scope: Scope, given: dict[str, Any], own: int) -> web.Respons
         return answers.invalid("Phone number should be in e164 format", "phone_number")
     for name, title in (("email", "Email"), ("identifier", "Identifier"), ("phone_number", "Phone number")):
         if given.get(name) and await scope.session.value(
-                f"SELECT 1 FROM contacts WHERE account_id = %s AND lower({name}) = lower(%s) AND id <> %s",  # noqa: S608
-                scope.account, given[name], own):
+            f"SELECT 1 FROM contacts WHERE account_id = %s AND lower({name}) = lower(%s) AND id <> %s",  # noqa: S608
+            scope.account,
+            given[name],
+            own,
+        ):
             return answers.invalid(f"{title} has already been taken", name)
     return None
 
 
 async def _write(scope: Scope, given: dict[str, Any]) -> int:
     email = given.get("email")
-    return int(await scope.session.value(
-        "INSERT INTO contacts (account_id, name, email, phone_number, identifier, custom_attributes,"
-        " additional_attributes, contact_type, created_at, updated_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, 1, now(), now()) RETURNING id",
-        scope.account, given.get("name") or "", str(email).lower() if email else None,
-        given.get("phone_number") or None, given.get("identifier"), json.dumps(given.get("custom_attributes") or {}),
-        json.dumps(given.get("additional_attributes") or {})))
+    return int(
+        await scope.session.value(
+            "INSERT INTO contacts (account_id, name, email, phone_number, identifier, custom_attributes,"
+            " additional_attributes, contact_type, created_at, updated_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, 1, now(), now()) RETURNING id",
+            scope.account,
+            given.get("name") or "",
+            str(email).lower() if email else None,
+            given.get("phone_number") or None,
+            given.get("identifier"),
+            json.dumps(given.get("custom_attributes") or {}),
+            json.dumps(given.get("additional_attributes") or {}),
+        )
+    )
 
 
 def _offset(page: str | None) -> int:

@@ -11,14 +11,17 @@ from chatwoot_fake.web.scope import Scope
 
 PAGE = 25
 ORDERS = {
-    "last_activity_at_asc": "c.last_activity_at, c.id", "last_activity_at_desc": "c.last_activity_at DESC, c.id DESC",
-    "created_at_asc": "c.created_at, c.id", "created_at_desc": "c.created_at DESC, c.id DESC",
+    "last_activity_at_asc": "c.last_activity_at, c.id",
+    "last_activity_at_desc": "c.last_activity_at DESC, c.id DESC",
+    "created_at_asc": "c.created_at, c.id",
+    "created_at_desc": "c.created_at DESC, c.id DESC",
 }
 COUNTS = (
     "SELECT count(*) FILTER (WHERE c.assignee_id = %s) AS mine_count,"
     " count(*) FILTER (WHERE c.assignee_id IS NOT NULL) AS assigned_count,"
     " count(*) FILTER (WHERE c.assignee_id IS NULL) AS unassigned_count, count(*) AS all_count FROM conversations c"
-    " JOIN contact_inboxes p ON p.id = c.contact_inbox_id WHERE c.account_id = %s")
+    " JOIN contact_inboxes p ON p.id = c.contact_inbox_id WHERE c.account_id = %s"
+)
 
 
 async def index(scope: Scope) -> web.Response:

@@ -7,7 +7,16 @@ from typing import Any
 from aiohttp import web
 
 from chatwoot_fake.pool import Row
-from chatwoot_fake.web import activities, answers, contacts, conversation_views, inboxes, message_writes, people, tagging
+from chatwoot_fake.web import (
+    activities,
+    answers,
+    contacts,
+    conversation_views,
+    inboxes,
+    message_writes,
+    people,
+    tagging,
+)
 from chatwoot_fake.web.conversation_views import PRIORITIES, QUERY, STATUSES
 from chatwoot_fake.web.scope import Scope
 from chatwoot_fake.web.times import moment, now
@@ -17,8 +26,9 @@ async def create(scope: Scope) -> web.Response:
     """No idempotency: the same call twice makes two (recordings, API). A wrong status is a 500."""
     given = await scope.body()
     status = STATUSES.index(given.get("status") or "open")
-    contact = await scope.find("SELECT * FROM contacts WHERE account_id = %s AND id = %s",
-                               scope.account, int(given.get("contact_id") or 0))
+    contact = await scope.find(
+        "SELECT * FROM contacts WHERE account_id = %s AND id = %s", scope.account, int(given.get("contact_id") or 0)
+    )
     inbox = await scope.find(inboxes.QUERY + " AND i.id = %s", scope.account, int(given.get("inbox_id") or 0))
     async with scope.session.connection.transaction():
         place = await contacts.place(scope.session, contact["id"], inbox, given.get("source_id"))
@@ -42,11 +52,23 @@ async def _write(scope: Scope, given: dict[str, Any], place: Row, status: int) -
     when = now()
     row = await scope.session.row(
         "INSERT INTO conversations (account_id, inbox_id, contact_id, contact_inbox_id, status, assignee_id, team_id,"
-        " custom_attributes, additional_attributes, waiting_since, last_activity_at, display_id, created_at, updated_at)"
+        " custom_attributes, additional_attributes, waiting_since, last_activity_at, display_id, created_at,"
+        " updated_at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, %s) RETURNING display_id",
-        scope.account, place["inbox_id"], place["contact_id"], place["id"], status, given.get("assignee_id"),
-        given.get("team_id"), json.dumps(given.get("custom_attributes") or {}),
-        json.dumps(given.get("additional_attributes") or {}), when, when, when, when)
+        scope.account,
+        place["inbox_id"],
+        place["contact_id"],
+        place["id"],
+        status,
+        given.get("assignee_id"),
+        given.get("team_id"),
+        json.dumps(given.get("custom_attributes") or {}),
+        json.dumps(given.get("additional_attributes") or {}),
+        when,
+        when,
+        when,
+        when,
+    )
     return int(row["display_id"])
 
 
@@ -88,8 +110,16 @@ async def toggle_status(scope: Scope) -> web.Response:
     await _change(scope, row, "status = %s, snoozed_until = %s", STATUSES.index(word), when)
     await scope.event("conversation_status_changed", conversation=row["display_id"])
     await activities.status(scope, row, word)
-    return answers.data({"payload": {"success": True, "conversation_id": row["display_id"], "current_status": word,
-                                     "snoozed_until": moment(when)}})
+    return answers.data(
+        {
+            "payload": {
+                "success": True,
+                "conversation_id": row["display_id"],
+                "current_status": word,
+                "snoozed_until": moment(when),
+            }
+        }
+    )
 
 
 async def set_labels(scope: Scope) -> web.Response:
@@ -123,8 +153,9 @@ async def assign(scope: Scope) -> web.Response:
         if row["assignee_id"] != (agent and agent["id"]):
             await activities.assigned(scope, row, agent)
         return answers.data(await people.agent(scope.redis, agent) if agent else None)
-    team = await scope.session.one("SELECT * FROM teams WHERE account_id = %s AND id = %s",
-                                   scope.account, int(given.get("team_id") or 0))
+    team = await scope.session.one(
+        "SELECT * FROM teams WHERE account_id = %s AND id = %s", scope.account, int(given.get("team_id") or 0)
+    )
     await _change(scope, row, "team_id = %s", team and team["id"])
     if team:
         await activities.write(scope, row, f"Assigned to {team['name']} by {scope.who.user['name']}")
@@ -134,15 +165,22 @@ async def assign(scope: Scope) -> web.Response:
 
 async def of_contact(scope: Scope) -> web.Response:
     """All conversations of a contact."""
-    rows = await scope.session.all(QUERY + " AND c.contact_id = %s ORDER BY c.last_activity_at DESC LIMIT 20",
-                                   scope.account, scope.number("contact"))
+    rows = await scope.session.all(
+        QUERY + " AND c.contact_id = %s ORDER BY c.last_activity_at DESC LIMIT 20",
+        scope.account,
+        scope.number("contact"),
+    )
     return answers.data({"payload": [await conversation_views.one(scope.redis, scope.session, row) for row in rows]})
 
 
 async def _change(scope: Scope, row: Row, assignments: str, *values: object) -> None:
     """Every change here moves `updated_at` (recordings, API)."""
-    await scope.session.run(f"UPDATE conversations SET {assignments}, updated_at = %s WHERE id = %s",  # noqa: S608
-                            *values, now(), row["id"])
+    await scope.session.run(
+        f"UPDATE conversations SET {assignments}, updated_at = %s WHERE id = %s",  # noqa: S608
+        *values,
+        now(),
+        row["id"],
+    )
     await scope.event("conversation_updated", conversation=row["display_id"])
 
 

@@ -11,13 +11,32 @@ from chatwoot_fake.pool import Row
 from chatwoot_fake.web import answers
 from chatwoot_fake.web.scope import Scope
 
-EVENTS = frozenset({
-    "conversation_status_changed", "conversation_updated", "conversation_created", "contact_created",
-    "contact_updated", "message_created", "message_updated", "webwidget_triggered", "inbox_created", "inbox_updated",
-    "conversation_typing_on", "conversation_typing_off",
-})
-DEFAULT = ["conversation_status_changed", "conversation_updated", "conversation_created", "contact_created",
-           "contact_updated", "message_created", "message_updated", "webwidget_triggered"]
+EVENTS = frozenset(
+    {
+        "conversation_status_changed",
+        "conversation_updated",
+        "conversation_created",
+        "contact_created",
+        "contact_updated",
+        "message_created",
+        "message_updated",
+        "webwidget_triggered",
+        "inbox_created",
+        "inbox_updated",
+        "conversation_typing_on",
+        "conversation_typing_off",
+    }
+)
+DEFAULT = [
+    "conversation_status_changed",
+    "conversation_updated",
+    "conversation_created",
+    "contact_created",
+    "contact_updated",
+    "message_created",
+    "message_updated",
+    "webwidget_triggered",
+]
 KNOWN = frozenset({"url", "name", "subscriptions", "inbox_id"})
 
 
@@ -37,14 +56,21 @@ async def create(scope: Scope) -> web.Response:
         return problem
     row = await scope.session.row(
         "INSERT INTO webhooks (account_id, url, name, subscriptions, secret, created_at, updated_at)"
-        " VALUES (%s, %s, %s, %s, %s, now(), now()) RETURNING *", scope.account, given["url"], given.get("name"),
-        json.dumps(given.get("subscriptions", DEFAULT)), encryption.seal(tokens.secure_token()))
+        " VALUES (%s, %s, %s, %s, %s, now(), now()) RETURNING *",
+        scope.account,
+        given["url"],
+        given.get("name"),
+        json.dumps(given.get("subscriptions", DEFAULT)),
+        encryption.seal(tokens.secure_token()),
+    )
     return answers.data({"payload": {"webhook": _shown(row)}})
 
 
 async def update(scope: Scope) -> web.Response:
     """Fields that are named change; the secret stays."""
-    row = await scope.find("SELECT * FROM webhooks WHERE account_id = %s AND id = %s", scope.account, scope.number("hook"))
+    row = await scope.find(
+        "SELECT * FROM webhooks WHERE account_id = %s AND id = %s", scope.account, scope.number("hook")
+    )
     given = _parameters(await scope.body())
     if given is None:
         return answers.failure("param is missing or the value is empty: webhook", 422)
@@ -54,13 +80,19 @@ async def update(scope: Scope) -> web.Response:
         return problem
     changed = await scope.session.row(
         "UPDATE webhooks SET url = %s, name = %s, subscriptions = %s, updated_at = now() WHERE id = %s RETURNING *",
-        merged["url"], merged["name"], json.dumps(merged["subscriptions"]), row["id"])
+        merged["url"],
+        merged["name"],
+        json.dumps(merged["subscriptions"]),
+        row["id"],
+    )
     return answers.data({"payload": {"webhook": _shown(changed)}})
 
 
 async def delete(scope: Scope) -> web.Response:
     """200 without a body."""
-    row = await scope.find("SELECT id FROM webhooks WHERE account_id = %s AND id = %s", scope.account, scope.number("hook"))
+    row = await scope.find(
+        "SELECT id FROM webhooks WHERE account_id = %s AND id = %s", scope.account, scope.number("hook")
+    )
     await scope.session.run("DELETE FROM webhooks WHERE id = %s", row["id"])
     return answers.nothing()
 
@@ -76,8 +108,9 @@ async def _problem(scope: Scope, given: dict[str, Any], own: int) -> web.Respons
     address = urlsplit(str(given.get("url") or ""))
     if address.scheme not in ("http", "https") or not address.hostname or " " in str(given["url"]):
         return answers.invalid("Url is invalid", "url")
-    if await scope.session.value("SELECT 1 FROM webhooks WHERE account_id = %s AND url = %s AND id <> %s",
-                                 scope.account, given["url"], own):
+    if await scope.session.value(
+        "SELECT 1 FROM webhooks WHERE account_id = %s AND url = %s AND id <> %s", scope.account, given["url"], own
+    ):
         return answers.invalid("Url has already been taken", "url")
     wanted = given.get("subscriptions", DEFAULT)
     if not isinstance(wanted, list) or not wanted or not EVENTS.issuperset(wanted):

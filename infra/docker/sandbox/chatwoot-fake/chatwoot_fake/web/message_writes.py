@@ -40,8 +40,14 @@ async def write(scope: Scope, conversation: Row, given: dict[str, Any], files: l
         await _touch(scope, conversation, given)
     await scope.event("message_created", message=message, conversation=conversation["display_id"])
     for blob in blobs:
-        await jobs.push(scope.redis, jobs.active_job(
-            "ActiveStorage::AnalyzeJob", "active_storage_analysis", [{"_aj_globalid": f"gid://chatwoot/ActiveStorage::Blob/{blob}"}]))
+        await jobs.push(
+            scope.redis,
+            jobs.active_job(
+                "ActiveStorage::AnalyzeJob",
+                "active_storage_analysis",
+                [{"_aj_globalid": f"gid://chatwoot/ActiveStorage::Blob/{blob}"}],
+            ),
+        )
     return message
 
 
@@ -51,7 +57,9 @@ async def _check(scope: Scope, conversation: Row, content: str) -> None:
     limit = environment.number("CONVERSATION_MESSAGE_PER_MINUTE_LIMIT", PER_MINUTE)
     recent = await scope.session.value(
         "SELECT count(*) FROM messages WHERE conversation_id = %s AND created_at > %s - interval '1 minute'",
-        conversation["id"], now())
+        conversation["id"],
+        now(),
+    )
     if recent >= limit:
         raise InvalidMessageError("Validation failed: Base Too many messages")
 
@@ -60,13 +68,27 @@ async def _insert(scope: Scope, conversation: Row, given: dict[str, Any], conten
     kind, when = given.get("message_type") or "outgoing", now()
     sender = ("Contact", conversation["contact_id"]) if kind == "incoming" else ("User", scope.who.user["id"])
     private = str(given.get("private", False)).lower() in ("true", "1")
-    return int(await scope.session.value(
-        "INSERT INTO messages (content, account_id, inbox_id, conversation_id, message_type, private, source_id,"
-        " content_type, content_attributes, sender_type, sender_id, processed_message_content, created_at, updated_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
-        content, scope.account, conversation["inbox_id"], conversation["id"], KINDS.index(kind), private,
-        given.get("source_id"), CONTENT_TYPES.index(given.get("content_type") or "text"),
-        json.dumps(given.get("content_attributes") or {}), *sender, content, when, when))
+    return int(
+        await scope.session.value(
+            "INSERT INTO messages (content, account_id, inbox_id, conversation_id, message_type, private, source_id,"
+            " content_type, content_attributes, sender_type, sender_id, processed_message_content, created_at,"
+            " updated_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+            content,
+            scope.account,
+            conversation["inbox_id"],
+            conversation["id"],
+            KINDS.index(kind),
+            private,
+            given.get("source_id"),
+            CONTENT_TYPES.index(given.get("content_type") or "text"),
+            json.dumps(given.get("content_attributes") or {}),
+            *sender,
+            content,
+            when,
+            when,
+        )
+    )
 
 
 async def _touch(scope: Scope, conversation: Row, given: dict[str, Any]) -> None:
@@ -78,7 +100,21 @@ async def _touch(scope: Scope, conversation: Row, given: dict[str, Any]) -> None
         "UPDATE conversations SET last_activity_at = %s, updated_at = %s, status = %s, first_reply_created_at ="
         " CASE WHEN %s THEN coalesce(first_reply_created_at, %s) ELSE first_reply_created_at END,"
         " waiting_since = CASE WHEN %s THEN NULL WHEN %s THEN coalesce(waiting_since, %s) ELSE waiting_since END"
-        " WHERE id = %s", when, when, reopened, reply, when, reply, incoming, when, conversation["id"])
+        " WHERE id = %s",
+        when,
+        when,
+        reopened,
+        reply,
+        when,
+        reply,
+        incoming,
+        when,
+        conversation["id"],
+    )
     if incoming:
-        await scope.session.run("UPDATE contacts SET last_activity_at = %s, updated_at = %s WHERE id = %s",
-                                when, when, conversation["contact_id"])
+        await scope.session.run(
+            "UPDATE contacts SET last_activity_at = %s, updated_at = %s WHERE id = %s",
+            when,
+            when,
+            conversation["contact_id"],
+        )

@@ -12,6 +12,7 @@ from chatwoot_fake.web.scope import Scope
 from chatwoot_fake.web.times import moment
 
 PAGE, FORWARD = 20, 100
+OF_CONVERSATION = "SELECT * FROM messages WHERE conversation_id = %s"
 
 
 async def create(scope: Scope) -> web.Response:
@@ -30,10 +31,14 @@ async def create(scope: Scope) -> web.Response:
 async def update(scope: Scope) -> web.Response:
     """A delivery report of an API channel (recordings/http 106)."""
     conversation, given = await conversations.find(scope), await scope.body()
-    row = await scope.find("SELECT id FROM messages WHERE conversation_id = %s AND id = %s",
-                           conversation["id"], scope.number("message"))
-    await scope.session.run("UPDATE messages SET status = %s, updated_at = now() WHERE id = %s",
-                            STATES.index(str(given.get("status"))), row["id"])
+    row = await scope.find(
+        "SELECT id FROM messages WHERE conversation_id = %s AND id = %s", conversation["id"], scope.number("message")
+    )
+    await scope.session.run(
+        "UPDATE messages SET status = %s, updated_at = now() WHERE id = %s",
+        STATES.index(str(given.get("status"))),
+        row["id"],
+    )
     await scope.event("message_updated", message=row["id"], conversation=conversation["display_id"])
     return answers.data(await _one(scope, row["id"]))
 
@@ -49,15 +54,19 @@ async def index(scope: Scope) -> web.Response:
     elif query.get("before"):
         where = " AND id < %s"
         values.append(int(query["before"]))
-    rows = await scope.session.all(
-        f"SELECT * FROM messages WHERE conversation_id = %s{where} ORDER BY id {order} LIMIT {limit}", *values)  # noqa: S608
+    narrowed = f"{where} ORDER BY id {order} LIMIT {limit}"
+    rows = await scope.session.all(OF_CONVERSATION + narrowed, *values)
     rows.sort(key=lambda row: row["id"])
     display = conversation["display_id"]
     payload = [await message_views.brief(scope.redis, scope.session, row, display) for row in rows]
     contact = await scope.session.row("SELECT * FROM contacts WHERE id = %s", conversation["contact_id"])
     seen = {name: moment(conversation[name]) for name in ("agent_last_seen_at", "assignee_last_seen_at")}
-    meta = {"labels": await tagging.of(scope.session, "Conversation", conversation["id"]), "contact":
-            contacts.as_sender(contact), "additional_attributes": conversation["additional_attributes"] or {}, **seen}
+    meta = {
+        "labels": await tagging.of(scope.session, "Conversation", conversation["id"]),
+        "contact": contacts.as_sender(contact),
+        "additional_attributes": conversation["additional_attributes"] or {},
+        **seen,
+    }
     return answers.data({"meta": meta, "payload": payload})
 
 
@@ -68,7 +77,9 @@ def _echo(given: dict[str, Any]) -> dict[str, Any]:
 
 async def _one(scope: Scope, message: int) -> dict[str, Any]:
     row = await scope.session.row(
-        "SELECT m.*, c.display_id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = %s", message)
+        "SELECT m.*, c.display_id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = %s",
+        message,
+    )
     return await message_views.brief(scope.redis, scope.session, row, row["display_id"])
 
 

@@ -13,8 +13,16 @@ from chatwoot_fake.release import git_sha, release
 from chatwoot_fake.web import answers, configs
 from chatwoot_fake.web.state import POOL, REDIS
 
-SHELL_CONFIGS = ("INSTALLATION_NAME", "BRAND_NAME", "BRAND_URL", "DASHBOARD_SCRIPTS", "FACEBOOK_API_VERSION",
-                 "FB_APP_ID", "WHATSAPP_APP_ID", "ENABLE_GOOGLE_OAUTH_LOGIN")
+SHELL_CONFIGS = (
+    "INSTALLATION_NAME",
+    "BRAND_NAME",
+    "BRAND_URL",
+    "DASHBOARD_SCRIPTS",
+    "FACEBOOK_API_VERSION",
+    "FB_APP_ID",
+    "WHATSAPP_APP_ID",
+    "ENABLE_GOOGLE_OAUTH_LOGIN",
+)
 
 
 async def health(_request: web.Request) -> web.Response:
@@ -79,7 +87,7 @@ async def dashboard(request: web.Request) -> web.Response:
 
 async def super_admin(request: web.Request) -> web.Response:
     """Not signed in: to its sign-in page."""
-    return answers.redirect(request, "/super_admin/sign_in", bare=True, **answers.COOKIE)
+    return answers.redirect(request, "/super_admin/sign_in", answers.COOKIE, bare=True)
 
 
 async def super_admin_sign_in(_request: web.Request) -> web.Response:
@@ -89,6 +97,11 @@ async def super_admin_sign_in(_request: web.Request) -> web.Response:
 
 async def widget_script(_request: web.Request) -> web.Response:
     """A static file that foreign pages load."""
-    return web.Response(body=b"", headers={
-        "content-type": "text/javascript", "cache-control": "public, max-age=31556952",
-        "last-modified": "Mon, 23 Nov 2026 08:06:38 GMT"})
+    return web.Response(
+        body=b"",
+        headers={
+            "content-type": "text/javascript",
+            "cache-control": "public, max-age=31556952",
+            "last-modified": "Mon, 23 Nov 2026 08:06:38 GMT",
+        },
+    )

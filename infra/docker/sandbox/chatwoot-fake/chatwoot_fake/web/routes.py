@@ -4,12 +4,13 @@ import re
 
 from aiohttp import web
 
-from chatwoot_fake.web import accounts, account_routes, answers, cable, onboarding, pages, signing, storage
+from chatwoot_fake.web import account_routes, accounts, answers, cable, onboarding, pages, signing, storage
 
 # What Chatwoot has below these and the fake has not is refused with 501; any other path Chatwoot has not either.
 CHATWOOTS = re.compile(
     r"^/(api/v1/(accounts|profile|widget|integrations)|api/v2|platform|public/api|rails|super_admin|auth|widget|survey|hc"
-    r"|webhooks|bot|packs|vite|installation|telegram|twitter|microsoft|google|linear|notion|omniauth)(/|$)")
+    r"|webhooks|bot|packs|vite|installation|telegram|twitter|microsoft|google|linear|notion|omniauth)(/|$)"
+)
 
 
 async def unknown(request: web.Request) -> web.Response:

@@ -23,7 +23,7 @@ class Scope:
     account: int
 
     @property
-    def redis(self) -> "redis.asyncio.Redis[Any]":
+    def redis(self) -> redis.asyncio.Redis:
         """The shared client."""
         return self.request.app[REDIS]
 

@@ -25,8 +25,11 @@ async def create_agent(scope: Scope) -> web.Response:
     given = await scope.body()
     given = given.get("agent") or given
     email = str(given.get("email") or "").lower()
-    if await scope.session.value("SELECT 1 FROM users u JOIN account_users m ON m.user_id = u.id"
-                                 " WHERE m.account_id = %s AND u.email = %s", scope.account, email):
+    if await scope.session.value(
+        "SELECT 1 FROM users u JOIN account_users m ON m.user_id = u.id WHERE m.account_id = %s AND u.email = %s",
+        scope.account,
+        email,
+    ):
         return answers.invalid("User has already been taken", "user_id")
     async with scope.session.connection.transaction():
         user = await _user(scope, str(given.get("name") or ""), email)
@@ -46,10 +49,20 @@ async def _user(scope: Scope, name: str, email: str) -> int:
 def _invitation(account: int, user: int) -> jobs.Job:
     options = {"client_config": "default", "redirect_url": None, "_aj_symbol_keys": ["client_config", "redirect_url"]}
     globals_ = [{"_aj_globalid": f"gid://chatwoot/User/{user}"}, tokens.secure_token(20), options]
-    return jobs.active_job("ActionMailer::MailDeliveryJob", "default", [
-        "Devise::Mailer", "confirmation_instructions", "deliver_now",
-        {"params": {"account": {"_aj_globalid": f"gid://chatwoot/Account/{account}"}}, "args": globals_,
-         "_aj_ruby2_keywords": ["params", "args"]}])
+    return jobs.active_job(
+        "ActionMailer::MailDeliveryJob",
+        "default",
+        [
+            "Devise::Mailer",
+            "confirmation_instructions",
+            "deliver_now",
+            {
+                "params": {"account": {"_aj_globalid": f"gid://chatwoot/Account/{account}"}},
+                "args": globals_,
+                "_aj_ruby2_keywords": ["params", "args"],
+            },
+        ],
+    )
 
 
 async def labels(scope: Scope) -> web.Response:
@@ -68,8 +81,13 @@ async def create_label(scope: Scope) -> web.Response:
         return answers.invalid("Title has already been taken", "title")
     row = await scope.session.row(
         "INSERT INTO labels (title, description, color, show_on_sidebar, account_id, created_at, updated_at)"
-        " VALUES (%s, %s, %s, %s, %s, now(), now()) RETURNING *", title, given.get("description"),
-        given.get("color") or "#1f93ff", given.get("show_on_sidebar"), scope.account)
+        " VALUES (%s, %s, %s, %s, %s, now(), now()) RETURNING *",
+        title,
+        given.get("description"),
+        given.get("color") or "#1f93ff",
+        given.get("show_on_sidebar"),
+        scope.account,
+    )
     return answers.data(_label(row))
 
 
@@ -88,8 +106,12 @@ async def create_team(scope: Scope) -> web.Response:
         return answers.invalid("Name has already been taken", "name")
     row = await scope.session.row(
         "INSERT INTO teams (name, description, allow_auto_assign, account_id, created_at, updated_at)"
-        " VALUES (%s, %s, %s, %s, now(), now()) RETURNING *", name, given.get("description"),
-        given.get("allow_auto_assign", True), scope.account)
+        " VALUES (%s, %s, %s, %s, now(), now()) RETURNING *",
+        name,
+        given.get("description"),
+        given.get("allow_auto_assign", True),
+        scope.account,
+    )
     return answers.data(team(row))
 
 
@@ -101,4 +123,3 @@ def team(row: Row) -> Row:
 
 def _label(row: Row) -> Row:
     return {name: row[name] for name in ("id", "title", "description", "color", "show_on_sidebar")}
-

@@ -35,15 +35,27 @@ async def store(session: Session, message: int, account: int, name: str, content
     blob = await session.value(
         "INSERT INTO active_storage_blobs (key, filename, content_type, metadata, byte_size, checksum, service_name,"
         " created_at) VALUES (%s, %s, %s, '{\"identified\":true}', %s, %s, 'local', now()) RETURNING id",
-        key, name, kind, len(content), checksum)
+        key,
+        name,
+        kind,
+        len(content),
+        checksum,
+    )
     family = kind.split("/")[0]
     attachment = await session.value(
         "INSERT INTO attachments (file_type, message_id, account_id, extension, created_at, updated_at)"
         " VALUES (%s, %s, %s, %s, now(), now()) RETURNING id",
-        TYPES.index(family if family in TYPES else "file"), message, account, Path(name).suffix.lstrip(".") or None)
+        TYPES.index(family if family in TYPES else "file"),
+        message,
+        account,
+        Path(name).suffix.lstrip(".") or None,
+    )
     await session.run(
         "INSERT INTO active_storage_attachments (name, record_type, record_id, blob_id, created_at)"
-        " VALUES ('file', 'Attachment', %s, %s, now())", attachment, blob)
+        " VALUES ('file', 'Attachment', %s, %s, now())",
+        attachment,
+        blob,
+    )
     return int(blob)
 
 
@@ -57,7 +69,9 @@ async def of_message(session: Session, message: int) -> list[Row]:
     rows = await session.all(
         "SELECT a.*, b.id AS blob, b.filename, b.content_type, b.byte_size, b.metadata FROM attachments a"
         " JOIN active_storage_attachments s ON s.record_type = 'Attachment' AND s.record_id = a.id"
-        " JOIN active_storage_blobs b ON b.id = s.blob_id WHERE a.message_id = %s ORDER BY a.id", message)
+        " JOIN active_storage_blobs b ON b.id = s.blob_id WHERE a.message_id = %s ORDER BY a.id",
+        message,
+    )
     return [_shown(row) for row in rows]
 
 
@@ -67,10 +81,16 @@ def _shown(row: Row) -> Row:
     signed = sign({"message": row["blob"], "pur": "blob_id"})
     thumb = f"{base}/representations/redirect/{signed}/{sign({'pur': 'variation'})}/{name}"
     return {
-        "id": row["id"], "message_id": row["message_id"], "file_type": TYPES[row["file_type"]],
-        "account_id": row["account_id"], "extension": row["extension"], "content_type": row["content_type"],
-        "data_url": f"{base}/blobs/redirect/{signed}/{name}", "thumb_url": thumb if row["file_type"] == 0 else "",
-        "file_size": row["byte_size"], "width": seen.get("width"),
+        "id": row["id"],
+        "message_id": row["message_id"],
+        "file_type": TYPES[row["file_type"]],
+        "account_id": row["account_id"],
+        "extension": row["extension"],
+        "content_type": row["content_type"],
+        "data_url": f"{base}/blobs/redirect/{signed}/{name}",
+        "thumb_url": thumb if row["file_type"] == 0 else "",
+        "file_size": row["byte_size"],
+        "width": seen.get("width"),
         "height": seen.get("height"),
     }
 
@@ -117,6 +137,13 @@ async def content(request: web.Request) -> web.Response:
     if blob is None or not path.exists():
         return answers.static_page(404, "Page not found")
     name, when = blob["filename"], time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(path.stat().st_mtime))
-    return web.Response(body=await asyncio.to_thread(path.read_bytes), headers={
-        **answers.STANDARD, "content-type": blob["content_type"], "cache-control": answers.FRESH,
-        "last-modified": when, "content-disposition": f"inline; filename=\"{name}\"; filename*=UTF-8''{name}"})
+    return web.Response(
+        body=await asyncio.to_thread(path.read_bytes),
+        headers={
+            **answers.STANDARD,
+            "content-type": blob["content_type"],
+            "cache-control": answers.FRESH,
+            "last-modified": when,
+            "content-disposition": f"inline; filename=\"{name}\"; filename*=UTF-8''{name}",
+        },
+    )

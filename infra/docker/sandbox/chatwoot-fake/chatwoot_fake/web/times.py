@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """This moment as the database keeps it."""
+    """Now, as the database keeps it."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 

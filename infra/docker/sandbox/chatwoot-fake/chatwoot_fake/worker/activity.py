@@ -15,8 +15,16 @@ async def write(worker: Worker, arguments: list[Any]) -> None:
         message = await session.value(
             "INSERT INTO messages (content, account_id, inbox_id, conversation_id, message_type,"
             " processed_message_content, created_at, updated_at) VALUES (%s, %s, %s, %s, 2, %s, %s, %s) RETURNING id",
-            given["content"], given["account_id"], given["inbox_id"], conversation, given["content"], when, when)
+            given["content"],
+            given["account_id"],
+            given["inbox_id"],
+            conversation,
+            given["content"],
+            when,
+            when,
+        )
         await session.run("UPDATE conversations SET last_activity_at = %s WHERE id = %s", when, conversation)
         display = await session.value("SELECT display_id FROM conversations WHERE id = %s", conversation)
-    await jobs.event(worker.redis, "message_created", account=given["account_id"], user=None, message=message,
-                     conversation=display)
+    await jobs.event(
+        worker.redis, "message_created", account=given["account_id"], user=None, message=message, conversation=display
+    )

@@ -51,4 +51,5 @@ def _probe(worker: Worker):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- a
         if found:
             return web.Response(text="Alive!", headers=named)
         return web.Response(status=404, text="Can't find the alive key", headers=named)
+
     return handle

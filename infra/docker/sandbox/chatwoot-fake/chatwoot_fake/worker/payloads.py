@@ -43,19 +43,33 @@ async def conversation(worker: Worker, session: Session, ids: Ids, account: Row)
     last = await session.one(conversation_views.LAST.format(" AND message_type <> 2"), row["id"])
     place = await session.row("SELECT * FROM contact_inboxes WHERE id = %s", row["contact_inbox_id"])
     names = ("id", "contact_id", "inbox_id", "source_id", "hmac_verified", "pubsub_token")
-    spot = {**{name: place[name] for name in names}, "created_at": moment(place["created_at"]),
-            "updated_at": moment(place["updated_at"])}
+    spot = {
+        **{name: place[name] for name in names},
+        "created_at": moment(place["created_at"]),
+        "updated_at": moment(place["updated_at"]),
+    }
     return {
-        "additional_attributes": row["additional_attributes"] or {}, "can_reply": True, "channel": row["channel_type"],
-        "contact_inbox": spot, "id": row["display_id"], "inbox_id": row["inbox_id"],
+        "additional_attributes": row["additional_attributes"] or {},
+        "can_reply": True,
+        "channel": row["channel_type"],
+        "contact_inbox": spot,
+        "id": row["display_id"],
+        "inbox_id": row["inbox_id"],
         "messages": [await message_views.full(worker.redis, session, last, row)] if last else [],
-        "labels": await tagging.of(session, "Conversation", row["id"]), "meta": await _meta(worker, session, row),
-        "status": conversation_views.STATUSES[row["status"]], "custom_attributes": row["custom_attributes"] or {},
-        "snoozed_until": moment(row["snoozed_until"]), "unread_count": await message_views.unread(session, row),
-        "first_reply_created_at": moment(row["first_reply_created_at"]), "priority": conversation_views.priority(row),
-        "waiting_since": epoch(row["waiting_since"]), **{name: epoch(row[name]) for name in SEEN},
-        "timestamp": epoch(row["last_activity_at"]), "created_at": epoch(row["created_at"]),
-        "updated_at": fine_epoch(row["updated_at"]), "account": dict(account),
+        "labels": await tagging.of(session, "Conversation", row["id"]),
+        "meta": await _meta(worker, session, row),
+        "status": conversation_views.STATUSES[row["status"]],
+        "custom_attributes": row["custom_attributes"] or {},
+        "snoozed_until": moment(row["snoozed_until"]),
+        "unread_count": await message_views.unread(session, row),
+        "first_reply_created_at": moment(row["first_reply_created_at"]),
+        "priority": conversation_views.priority(row),
+        "waiting_since": epoch(row["waiting_since"]),
+        **{name: epoch(row[name]) for name in SEEN},
+        "timestamp": epoch(row["last_activity_at"]),
+        "created_at": epoch(row["created_at"]),
+        "updated_at": fine_epoch(row["updated_at"]),
+        "account": dict(account),
     }
 
 
@@ -64,8 +78,13 @@ async def _meta(worker: Worker, session: Session, row: Row) -> Row:
     user = await session.one("SELECT * FROM users WHERE id = %s", row["assignee_id"])
     team = await session.one("SELECT id, name FROM teams WHERE id = %s", row["team_id"])
     assignee = await people.sender(worker.redis, user, row["account_id"]) if user else None
-    return {"sender": contacts.as_sender(contact), "assignee": assignee, "assignee_type": user and "User", "team": team,
-            "hmac_verified": row["hmac_verified"]}
+    return {
+        "sender": contacts.as_sender(contact),
+        "assignee": assignee,
+        "assignee_type": user and "User",
+        "team": team,
+        "hmac_verified": row["hmac_verified"],
+    }
 
 
 async def _message(worker: Worker, session: Session, ids: Ids, account: Row) -> Row | None:
@@ -76,13 +95,19 @@ async def _message(worker: Worker, session: Session, ids: Ids, account: Row) -> 
     inbox = await session.row("SELECT id, name FROM inboxes WHERE id = %s", message["inbox_id"])
     files = await storage.of_message(session, message["id"])
     return {
-        "account": dict(account), "additional_attributes": message["additional_attributes"] or {},
+        "account": dict(account),
+        "additional_attributes": message["additional_attributes"] or {},
         "content_attributes": message["content_attributes"] or {},
-        "content_type": message_views.CONTENT_TYPES[message["content_type"]], "content": message["content"],
+        "content_type": message_views.CONTENT_TYPES[message["content_type"]],
+        "content": message["content"],
         "conversation": await conversation(worker, session, {**ids, "conversation": parent["display_id"]}, account),
-        "created_at": moment(message["created_at"]), "id": message["id"], "inbox": inbox,
-        "message_type": message_views.KINDS[message["message_type"]], "private": message["private"],
-        "sender": await _sender(session, message, account), "source_id": message["source_id"],
+        "created_at": moment(message["created_at"]),
+        "id": message["id"],
+        "inbox": inbox,
+        "message_type": message_views.KINDS[message["message_type"]],
+        "private": message["private"],
+        "sender": await _sender(session, message, account),
+        "source_id": message["source_id"],
         **({"attachments": files} if files else {}),
     }
 

@@ -33,6 +33,7 @@ async def _run() -> None:
 
 def _listen(worker: Worker) -> None:
     """SIGTSTP stops fetching and shows `quiet`; SIGTERM and SIGINT drain (recordings, Health)."""
+
     def silence() -> None:
         worker.quiet = True
 
@@ -41,6 +42,9 @@ def _listen(worker: Worker) -> None:
         worker.stopping.set()
 
     handlers: dict[signal.Signals, Callable[[], None]] = {
-        signal.SIGTSTP: silence, signal.SIGTERM: stop, signal.SIGINT: stop}
+        signal.SIGTSTP: silence,
+        signal.SIGTERM: stop,
+        signal.SIGINT: stop,
+    }
     for number, handler in handlers.items():
         asyncio.get_running_loop().add_signal_handler(number, handler)

@@ -68,7 +68,10 @@ async def _post(url: str, body: bytes, options: dict[str, Any], seconds: float) 
 
 
 async def _attempt(
-    client: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str],
+    client: aiohttp.ClientSession,
+    url: str,
+    body: bytes,
+    headers: dict[str, str],
 ) -> tuple[int, str, str | None]:
     parts = urlsplit(url)
     try:
