@@ -62,6 +62,10 @@ async def _redis_word() -> str:
 async def _database_word(pool: Pool) -> str:
     """Asks whether the connection in the pool is active; there may be none although the database is well."""
     connection = pool.idle
+    if connection is None and pool.busy:
+        async with pool.session() as session:
+            await session.value("SELECT 1")
+        return "ok"
     if connection is None:
         return "failing"
     try:

@@ -48,5 +48,6 @@ async def _resources(app: web.Application):  # type: ignore[no-untyped-def]  # n
 
 
 async def _close_sockets(app: web.Application) -> None:
-    for socket in list(app[SOCKETS]):
+    opened = app[SOCKETS]
+    for socket in [*opened]:
         await socket.close()
