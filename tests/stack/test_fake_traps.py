@@ -262,3 +262,23 @@ def test_without_a_mail_server_an_invitation_dies_silently(served):
     wait_for(lambda: served.redis("ZCARD", "dead") == "1", 30, "dead job")
     assert "No such file or directory - /usr/sbin/sendmail" in served.redis("ZRANGE", "dead", "0", "-1")
     served.remove("worker")
+
+
+def test_a_worker_that_finds_no_redis_at_its_start_ends(stack):
+    stack.prepare()
+    stack.stop("redis")
+    done = stack.run("4.15.1", "bundle exec sidekiq -C config/sidekiq.yml")
+    assert (done.returncode, "CannotConnectError" in done.stderr) == (1, True)
+
+
+def test_a_worker_told_to_be_quiet_says_so_and_one_told_to_stop_pushes_back_what_it_cannot_finish(stack):
+    stack.prepare()
+    stack.worker(CHATWOOT_FAKE_CRON_SECONDS="1", CHATWOOT_FAKE_JOB_SECONDS="60", SIDEKIQ_TIMEOUT="1")
+    wait_for(lambda: "queue:scheduled_jobs" not in stack.redis("KEYS", "queue:*"), 5, "a job in hand")
+    time.sleep(1.5)
+    docker("kill", "--signal", "TSTP", stack.name("worker"))
+    identity = stack.redis("SMEMBERS", "processes")
+    wait_for(lambda: stack.redis("HGET", identity, "quiet") == "true", 15, "quiet")
+    docker("stop", "--time", "10", stack.name("worker"))
+    assert int(stack.redis("LLEN", "queue:scheduled_jobs")) >= 1
+    assert stack.redis("SMEMBERS", "processes") == ""

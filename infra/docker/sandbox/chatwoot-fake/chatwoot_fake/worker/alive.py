@@ -4,9 +4,7 @@ It lies twice: after Redis was flushed it is 404 until the worker is restarted a
 renewal it stays alive for the rest of 600 s although none runs. A frozen process does not answer at all.
 """
 
-import asyncio
 import time
-from contextlib import suppress
 
 import redis.exceptions
 from aiohttp import web
@@ -20,11 +18,7 @@ LIFE, RENEW, REGISTERED = 600, 300, 1800
 
 async def start(worker: Worker) -> None:
     """Register, then serve the probe."""
-    while True:
-        with suppress(redis.exceptions.RedisError):
-            await renew(worker)
-            break
-        await asyncio.sleep(1)
+    await renew(worker)
     app = web.Application()
     app.router.add_get(environment.filled("SIDEKIQ_ALIVE_PATH", "/"), _probe(worker))
     runner = web.AppRunner(app, access_log=None)

@@ -59,13 +59,9 @@ def fields(entry: Entry) -> dict[Any, Any]:
 
 
 async def register(worker: Worker) -> None:
-    """Put all ten into Redis; waits for Redis, as the worker of the recordings did."""
-    while True:
-        with suppress(redis.exceptions.RedisError):
-            for entry in ENTRIES:
-                await _register(worker, entry)
-            return
-        await asyncio.sleep(1)
+    """Put all ten into Redis."""
+    for entry in ENTRIES:
+        await _register(worker, entry)
 
 
 async def _register(worker: Worker, entry: Entry) -> None:

@@ -4,7 +4,10 @@ import asyncio
 import signal
 from collections.abc import Callable
 
+import redis.exceptions
+
 from chatwoot_fake import log, redis_client
+from chatwoot_fake.errors import BootError
 from chatwoot_fake.pool import Pool
 from chatwoot_fake.release import release
 from chatwoot_fake.worker import alive, cron, heartbeat, loop, schedule
@@ -12,8 +15,11 @@ from chatwoot_fake.worker.state import Worker
 
 
 def work() -> int:
-    """Run until SIGTERM or SIGINT."""
-    asyncio.run(_run())
+    """Run until SIGTERM or SIGINT. Without Redis at the start it ends, and the restart policy tries again (facts 1.1)."""
+    try:
+        asyncio.run(_run())
+    except redis.exceptions.RedisError as problem:
+        raise BootError(f"RedisClient::CannotConnectError: {problem}") from problem
     return 0
 
 

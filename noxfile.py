@@ -1,0 +1,80 @@
+"""The developer's command line: what CI runs by default, and the long sessions whose results are committed as data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+# Found beside this Python, also where the environment was not activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+nox.needs_version = ">=2026.10.20"
+# One environment, made by scripts/bootstrap from the hashed lock: a session that made its own could differ from it.
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "layers", "tests", "docs", "stack", "smoke"]
+nox.options.stop_on_first_error = False
+
+PYTHON = [
+    *("scripts/chatwoot_ops", "tests", "tasks.py", "noxfile.py", "tools", "benchmarks"),
+    "infra/docker/sandbox/chatwoot-fake/chatwoot_fake",
+]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    session.run("ruff", "check", *PYTHON, external=True)
+    session.run("ruff", "format", "--check", *PYTHON, external=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict, over the package, the tasks and this file."""
+    session.run("mypy", external=True)
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """The architecture's contracts; a broken one names file and line."""
+    session.run("lint-imports", "--no-cache", external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Unit and integration tests: no engine."""
+    session.run("pytest", "tests/unit", "tests/integration", *session.posargs, external=True)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation held to the code: tasks, settings, exit codes, links, translations."""
+    session.run("pytest", "tests/test_docs.py", *session.posargs, external=True)
+
+
+@nox.session
+def stack(session: nox.Session) -> None:
+    """Stacks on a real engine, and the fake's contract with the recordings; builds the sandbox images first."""
+    session.run("infra/docker/sandbox/build", external=True)
+    session.run("pytest", "tests/contract", "tests/stack", *session.posargs, external=True)
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """A throwaway stack: set up, proved by the smoke check, removed."""
+    session.run("invoke", "rehearse", "--quick", *session.posargs, external=True)
+
+
+@nox.session(default=False)
+def reference(session: nox.Session) -> None:
+    """Writes what is made from other files: the settings tables and the page of benchmarks. The tests compare."""
+    session.run("python", "tools/settings_table.py", external=True)
+    session.run("python", "benchmarks/page.py", external=True)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """The benchmarks, all or `-- NAME...`; results are committed as data and as the page made from it."""
+    session.run("python", "benchmarks/run.py", *session.posargs, external=True)
