@@ -15,7 +15,7 @@ from chatwoot_fake.worker.state import Worker
 
 
 def work() -> int:
-    """Run until SIGTERM or SIGINT. Without Redis at the start it ends, and the restart policy tries again (facts 1.1)."""
+    """Run until SIGTERM or SIGINT. Without Redis at the start it ends: the restart policy tries again (facts 1.1)."""
     try:
         asyncio.run(_run())
     except redis.exceptions.RedisError as problem:
