@@ -9,6 +9,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
+import pytest
 import requests
 
 POSTGRES, REDIS = "chatwoot-sandbox/postgres:pg16", "chatwoot-sandbox/redis:7"
@@ -64,6 +65,7 @@ class FakeStack:
     prefix: str = field(default_factory=lambda: f"fake-test-{os.getpid()}-{uuid.uuid4().hex[:6]}")
     port: int = field(default_factory=free_port)
     extra: dict = field(default_factory=dict)
+    token: str = ""
 
     @property
     def base(self):
@@ -202,6 +204,15 @@ class FakeStack:
         requests.post(f"{self.base}/installation/onboarding", data=form, timeout=20, allow_redirects=False)
         return self.sql("SELECT token FROM access_tokens WHERE owner_type = 'User' ORDER BY id LIMIT 1")
 
+    def sign_in(self, password=PASSWORD):
+        body = {"email": "ada@kgc.example", "password": password}
+        return requests.post(f"{self.base}/auth/sign_in", json=body, timeout=20)
+
+    def forget_rates(self):
+        """Start all rate limits afresh."""
+        script = "for _, k in ipairs(redis.call('keys', 'velma:*')) do redis.call('del', k) end"
+        self.redis("EVAL", script, "0")
+
     def get(self, path, token=None, seconds=25, **options):
         headers = {"api_access_token": token} if token else {}
         return requests.get(self.base + path, headers=headers, timeout=seconds, allow_redirects=False, **options)
@@ -209,3 +220,21 @@ class FakeStack:
     def post(self, path, body, token):
         headers = {"api_access_token": token, "Content-Type": "application/json"}
         return requests.post(self.base + path, data=json.dumps(body), headers=headers, timeout=25)
+
+
+@contextlib.contextmanager
+def throwaway(*, serve=False):
+    """Database and Redis; with `serve` also prepared, served and with an administrator. Skipped without images."""
+    missing = images_missing()
+    if missing:
+        pytest.skip(f"sandbox images are not built: {', '.join(missing)} (infra/docker/sandbox/build)")
+    stack = FakeStack()
+    try:
+        stack.up()
+        if serve:
+            stack.prepare()
+            stack.web()
+            stack.token = stack.onboard()
+        yield stack
+    finally:
+        stack.down()

@@ -3,7 +3,7 @@
 import redis.asyncio
 
 from chatwoot_fake.pool import Row, Session
-from chatwoot_fake.web import contacts, message_views, people, settings, tagging
+from chatwoot_fake.web import contact_views, message_views, people, settings, tagging
 from chatwoot_fake.web.times import epoch, fine_epoch
 
 STATUSES = ("open", "resolved", "pending", "snoozed")
@@ -51,7 +51,7 @@ async def one(client: redis.asyncio.Redis, session: Session, row: Row) -> Row:
 async def _meta(client: redis.asyncio.Redis, session: Session, row: Row) -> Row:
     """Contact, assignee and team; what is not there has no key."""
     contact = await session.row("SELECT * FROM contacts WHERE id = %s", row["contact_id"])
-    found: Row = {"sender": contacts.base(contact), "channel": row["channel_type"]}
+    found: Row = {"sender": contact_views.base(contact), "channel": row["channel_type"]}
     if row["assignee_id"]:
         agent = await session.one(people.AGENTS + " AND u.id = %s", row["account_id"], row["assignee_id"])
         found |= {"assignee": await people.agent(client, agent), "assignee_type": "User"} if agent else {}

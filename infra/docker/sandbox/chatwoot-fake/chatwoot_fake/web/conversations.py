@@ -10,7 +10,7 @@ from chatwoot_fake.pool import Row
 from chatwoot_fake.web import (
     activities,
     answers,
-    contacts,
+    contact_views,
     conversation_views,
     inboxes,
     message_writes,
@@ -31,7 +31,7 @@ async def create(scope: Scope) -> web.Response:
     )
     inbox = await scope.find(inboxes.QUERY + " AND i.id = %s", scope.account, int(given.get("inbox_id") or 0))
     async with scope.session.connection.transaction():
-        place = await contacts.place(scope.session, contact["id"], inbox, given.get("source_id"))
+        place = await contact_views.place(scope.session, contact["id"], inbox, given.get("source_id"))
         made = await _write(scope, given, place, status)
     first = given.get("message")
     if isinstance(first, dict):

@@ -3,7 +3,7 @@
 import redis.asyncio
 
 from chatwoot_fake.pool import Row, Session
-from chatwoot_fake.web import contacts, people, storage
+from chatwoot_fake.web import contact_views, people, storage
 from chatwoot_fake.web.times import epoch, moment
 
 KINDS = ("incoming", "outgoing", "activity", "template")
@@ -83,7 +83,7 @@ async def _extras(client: redis.asyncio.Redis, session: Session, row: Row) -> Ro
         found["attachments"] = files
     if row["sender_type"] == "Contact":
         contact = await session.one("SELECT * FROM contacts WHERE id = %s", row["sender_id"])
-        found |= {"sender": contacts.as_sender(contact)} if contact else {}
+        found |= {"sender": contact_views.as_sender(contact)} if contact else {}
     elif row["sender_type"] == "User":
         user = await session.one("SELECT * FROM users WHERE id = %s", row["sender_id"])
         found |= {"sender": await people.sender(client, user, row["account_id"])} if user else {}

@@ -5,7 +5,7 @@ from typing import Any
 import redis.exceptions
 from aiohttp import web
 
-from chatwoot_fake.web import answers, contacts, conversations, message_views, message_writes, tagging
+from chatwoot_fake.web import answers, contact_views, conversations, message_views, message_writes, tagging
 from chatwoot_fake.web.message_views import STATES
 from chatwoot_fake.web.message_writes import InvalidMessageError, Upload
 from chatwoot_fake.web.scope import Scope
@@ -63,7 +63,7 @@ async def index(scope: Scope) -> web.Response:
     seen = {name: moment(conversation[name]) for name in ("agent_last_seen_at", "assignee_last_seen_at")}
     meta = {
         "labels": await tagging.of(scope.session, "Conversation", conversation["id"]),
-        "contact": contacts.as_sender(contact),
+        "contact": contact_views.as_sender(contact),
         "additional_attributes": conversation["additional_attributes"] or {},
         **seen,
     }

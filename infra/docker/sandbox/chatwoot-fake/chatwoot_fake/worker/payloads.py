@@ -3,7 +3,7 @@
 from typing import Any
 
 from chatwoot_fake.pool import Row, Session
-from chatwoot_fake.web import contacts, conversation_views, message_views, people, storage, tagging
+from chatwoot_fake.web import contact_views, conversation_views, message_views, people, storage, tagging
 from chatwoot_fake.web.times import epoch, fine_epoch, moment
 from chatwoot_fake.worker.state import Worker
 
@@ -79,7 +79,7 @@ async def _meta(worker: Worker, session: Session, row: Row) -> Row:
     team = await session.one("SELECT id, name FROM teams WHERE id = %s", row["team_id"])
     assignee = await people.sender(worker.redis, user, row["account_id"]) if user else None
     return {
-        "sender": contacts.as_sender(contact),
+        "sender": contact_views.as_sender(contact),
         "assignee": assignee,
         "assignee_type": user and "User",
         "team": team,
@@ -125,7 +125,7 @@ async def _contact(session: Session, ids: Ids, account: Row) -> Row:
 
 
 def _contact_fields(row: Row, account: Row) -> Row:
-    found = {name: value for name, value in contacts.as_sender(row).items() if name != "type"}
+    found = {name: value for name, value in contact_views.as_sender(row).items() if name != "type"}
     return {"account": dict(account), **found, "avatar": ""}
 
 
