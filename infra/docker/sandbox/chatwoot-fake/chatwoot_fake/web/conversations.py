@@ -36,9 +36,10 @@ async def create(scope: Scope) -> web.Response:
     first = given.get("message")
     if isinstance(first, dict):
         await message_writes.write(scope, await find(scope, made), first, [])
+    shown = await _shown(scope, made)
     await scope.event("conversation_created", conversation=made)
     await _announce_assignee(scope, made)
-    return answers.data(await _shown(scope, made))
+    return answers.data(shown)
 
 
 async def _announce_assignee(scope: Scope, display: int) -> None:
