@@ -5,6 +5,7 @@ An operator waits for it before every task: what tasks.py imports is paid each t
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -16,15 +17,17 @@ from result import Result
 
 ROOT = Path(__file__).resolve().parent.parent
 INVOKE = Path(sys.executable).with_name("invoke")
-PAIRS = 25
+PAIRS = 41
 GOAL = 1.3
 HERE, BARE = "this repository", "bare Invoke, empty task file"
+# An operator has the compiled task file of the last time.
+_ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _milliseconds(folder: Path) -> float:
     began = time.perf_counter()
     # A bare Invoke that finds no task exits with 1.
-    subprocess.run([INVOKE, "--list"], cwd=folder, capture_output=True, check=False)
+    subprocess.run([INVOKE, "--list"], cwd=folder, env=_ENVIRONMENT, capture_output=True, check=False)
     return (time.perf_counter() - began) * 1000
 
 
