@@ -97,7 +97,7 @@ def measure(pairs: int = PAIRS) -> Result:
         title="Start of `invoke --list`",
         method=(
             f"{pairs} pairs of runs, interleaved, after one that is not counted; the same Invoke and Python.\n"
-            f"The machine's load was {load:.1f} when it began: elapsed time suffers from that, processor time hardly does."
+            f"The machine's load was {load:.1f} when it began: elapsed time suffers from that, processor time hardly."
         ),
         columns=("What", "Median", "First quartile", "Third quartile"),
         rows=(
