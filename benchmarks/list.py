@@ -77,7 +77,7 @@ def _verdict(raw: dict[str, list[float]]) -> str:
     )
     verdict = "met" if max(elapsed, processor) <= GOAL else "missed"
     return (
-        f"The goal is a ratio of at most {GOAL}: {verdict}, with {elapsed:.2f} elapsed and {processor:.2f} processor."
+        f"The goal is a ratio of at most {GOAL}: {verdict}, with {elapsed:.2f} elapsed, {processor:.2f} processor."
     )
 
 
