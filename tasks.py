@@ -162,6 +162,37 @@ def migrate(_: Context, json: bool = False) -> None:
     perform(lambda place, host: run(opening.open_with(place, host), host), json=json)
 
 
+@task(
+    help={
+        "verify": "Take none; read back every checksum and the dump's table of contents of a set that is there.",
+        "set": "Which set to verify: its name, or latest.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def backup(_: Context, verify: bool = False, set: str = "latest", json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """[keep] Take a backup set while the stack serves, or verify one.
+
+    Example: invoke backup --verify --set latest
+    """
+    from chatwoot_ops.operations import backup as backing_up
+    from chatwoot_ops.operations import opening
+
+    act = (lambda stack, host: backing_up.verify_set(stack, host, set)) if verify else backing_up.back_up
+    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(help={"json": "One JSON object on standard output."})
+def backups(_: Context, json: bool = False) -> None:
+    """[keep] The backup sets: kind, age, size, release, newest message, verified when.
+
+    Example: invoke backups
+    """
+    from chatwoot_ops.operations import backup as backing_up
+    from chatwoot_ops.operations import opening
+
+    perform(lambda place, host: backing_up.list_sets(opening.open_with(place, host), host), json=json)
+
+
 @task
 def console(_: Context) -> None:
     """[open] A Rails console in the running web container.
