@@ -72,8 +72,7 @@ def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> None:
 def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Takes away what this set-up made: containers, and volumes only where nobody can have used them yet."""
     created = [str(name) for name in journal.facts("volumes").get("created", [])]
-    used = bool(created) and journal.facts("administrator") != {} and _has_users(stack, host)
-    if used:
+    if created and _reached_people(journal) and _has_users(stack, host):
         raise RefusedInUseError
     with changing(stack, host, "undo-setup", resume=journal) as change:
         change.step("down", "Taking the stack down")
@@ -98,6 +97,12 @@ class RefusedInUseError(RefusedError):
         )
 
 
+def _reached_people(journal: Journal) -> bool:
+    # An undo that was itself cut off had this answered, and may have stopped the database since.
+    first = journal.opening.operation == "setup"
+    return first and any(each.step == "administrator" for each in journal.steps)
+
+
 def _has_users(stack: Stack, host: Host) -> bool:
     return database_state(stack, host).users > 0
 
@@ -109,7 +114,8 @@ def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) ->
 
 def _close(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """For operations whose every step leaves the old state or the new one: there is nothing to put back."""
-    with changing(stack, host, f"undo-{journal.opening.operation}", resume=journal) as change:
+    name = f"undo-{journal.opening.operation.removeprefix('undo-')}"
+    with changing(stack, host, name, resume=journal) as change:
         change.step("nothing", "Nothing has to be put back")
 
 
@@ -137,6 +143,8 @@ FINISH: dict[str, Action] = {
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
+    "undo-secrets": _close,
+    "undo-migrate": _close,
 }
 UNDO: dict[str, Action] = {
     "setup": _undo_setup,
@@ -146,4 +154,6 @@ UNDO: dict[str, Action] = {
     "migrate": _close,
     "undo-setup": _undo_setup,
     "undo-up": _stop,
+    "undo-secrets": _close,
+    "undo-migrate": _close,
 }
