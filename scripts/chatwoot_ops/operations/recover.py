@@ -18,7 +18,7 @@ from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opening import Place, unchecked_stack
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
-from chatwoot_ops.operations.setup import set_up
+from chatwoot_ops.operations.setup import SetUp, set_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,16 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     host.reporter.step(f"Ending what '{name}' left running")
     end_one_offs(stack, host)
     actions = FINISH if finish else UNDO
-    actions[name](place, stack, host, journal)
-    return Recovered(name, journal.last_step, ended=True, text=f"'{name}' was {'finished' if finish else 'undone'}.")
+    result = actions[name](place, stack, host, journal)
+    text = f"'{name}' was {'finished' if finish else 'undone'}.{_made_password(result)}"
+    return Recovered(name, journal.last_step, ended=True, text=text)
+
+
+def _made_password(result: object) -> str:
+    # Nobody else will ever show it.
+    if not isinstance(result, SetUp) or not result.password:
+        return ""
+    return f"\nAdministrator: {result.administrator} (account {result.account})\nPassword, shown this once: {result.password}"
 
 
 def _meaning(journal: Journal) -> str:
@@ -63,10 +71,10 @@ def _meaning(journal: Journal) -> str:
     )
 
 
-def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> None:
+def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> SetUp:
     options = journal.opening.options
     who = Applicant(*(str(options.get(key, "")) for key in ("name", "email", "company")))
-    set_up(place, host, who, quick=bool(options.get("quick")), resume=journal)
+    return set_up(place, host, who, quick=bool(options.get("quick")), resume=journal)
 
 
 def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
