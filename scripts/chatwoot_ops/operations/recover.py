@@ -58,7 +58,8 @@ def _made_password(result: object) -> str:
     # Nobody else will ever show it.
     if not isinstance(result, SetUp) or not result.password:
         return ""
-    return f"\nAdministrator: {result.administrator} (account {result.account})\nPassword, shown this once: {result.password}"
+    who = f"Administrator: {result.administrator} (account {result.account})"
+    return f"\n{who}\nPassword, shown this once: {result.password}"
 
 
 def _meaning(journal: Journal) -> str:
