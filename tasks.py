@@ -193,6 +193,39 @@ def backups(_: Context, json: bool = False) -> None:
     perform(lambda place, host: backing_up.list_sets(opening.open_with(place, host), host), json=json)
 
 
+@task(
+    help={
+        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "dump": "Instead of a set: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
+        "storage": "With --dump: a tar of its storage folder, gzipped or not.",
+        "adopt": "Take over a set of another installation.",
+        "migrate": "Bring data of an older release to this one.",
+        "yes": "Confirm on the command line what would be lost.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def restore(  # noqa: PLR0917 - each is a flag
+    _: Context,
+    set: str = "latest",  # noqa: A002 - the flag's name
+    dump: str = "",
+    storage: str = "",
+    adopt: bool = False,
+    migrate: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """[keep] Replace the data by a backup set's, or by a dump from elsewhere; shows what would be lost and asks.
+
+    Example: invoke restore --set latest
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.restore import RestoreOptions, restore_from
+
+    options = RestoreOptions(yes=yes, adopt=adopt, migrate=migrate)
+    where = {"set": set, "dump": dump, "storage": storage}
+    perform(lambda place, host: restore_from(opening.open_with(place, host), host, where, options), json=json)
+
+
 @task
 def console(_: Context) -> None:
     """[open] A Rails console in the running web container.

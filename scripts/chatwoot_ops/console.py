@@ -248,6 +248,16 @@ def _backed_up(result: Any) -> list[str]:
     ]
 
 
+def _restored(result: Any) -> list[str]:
+    storage = result.storage
+    against = f"{len(storage.missing)} missing, {len(storage.wrong)} wrong, {len(storage.orphaned)} without a row"
+    return [
+        f"{result.rows} rows in {result.tables} tables, {result.keys}",
+        f"{storage.proved} stored files proved, {against}",
+        f"Restored {result.source} in {result.seconds} s; the database was away for {result.away_seconds} s of them.",
+    ]
+
+
 _RENDERERS: dict[str, Callable[[Any], Any]] = {
     "tuple": _checks,
     "Status": _status,
@@ -257,6 +267,7 @@ _RENDERERS: dict[str, Callable[[Any], Any]] = {
     "SecretsFilled": lambda result: [f"Filled in {result.path}: {', '.join(result.filled) or 'nothing, all are set'}"],
     "Started": lambda result: [f"{'Was running already' if result.already else 'Runs and is healthy'}: {result.url}"],
     "TakenDown": lambda result: [f"Down. Volumes removed: {', '.join(result.removed) or 'none, all data is kept'}"],
+    "Restored": _restored,
     "Backups": _backups,
     "BackedUp": _backed_up,
     "BackupSet": lambda result: [_set_line(result), "Every checksum and the dump's table of contents were read back."],

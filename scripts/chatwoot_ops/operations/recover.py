@@ -12,13 +12,17 @@ from chatwoot_ops.errors import RefusedError, StackLockedError
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.backup import back_up
+from chatwoot_ops.operations.backup import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.database import database_state
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opening import Place, unchecked_stack
+from chatwoot_ops.operations.restore import RestoreOptions, restore, undo_restore
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
+from chatwoot_ops.operations.source import source_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,25 @@ def _undo_down(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
 
 Action = Callable[[Place, Stack, Host, Journal], object]
 
+
+def _finish_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    back_up(stack, host, resume=journal)
+
+
+def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    with changing(stack, host, "undo-backup", resume=journal) as change:
+        change.step("drop-partial", "Removing the set that was not sealed")
+        sets_of(stack).drop_partials()
+
+
+def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    """Begins again where the old cluster still serves; otherwise what was swapped in is proved."""
+    undo_restore(stack, host, journal)
+    options = dict(journal.opening.options)
+    source = source_again(stack, options.pop("source"))
+    restore(stack, host, source, RestoreOptions(**{**options, "yes": True}))
+
+
 FINISH: dict[str, Action] = {
     "setup": _finish_setup,
     "secrets": _finish_secrets,
@@ -150,10 +173,14 @@ FINISH: dict[str, Action] = {
         stack, host, volumes=bool(journal.opening.options.get("volumes")), resume=journal
     ),
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
+    "backup": _finish_backup,
+    "restore": _finish_restore,
     "undo-setup": _undo_setup,
     "undo-up": _stop,
     "undo-secrets": _close,
     "undo-migrate": _close,
+    "undo-backup": _undo_backup,
+    "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
     "setup": _undo_setup,
@@ -161,8 +188,12 @@ UNDO: dict[str, Action] = {
     "up": _stop,
     "down": _undo_down,
     "migrate": _close,
+    "backup": _undo_backup,
+    "restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
     "undo-secrets": _close,
     "undo-migrate": _close,
+    "undo-backup": _undo_backup,
+    "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }

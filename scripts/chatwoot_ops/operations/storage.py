@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import tarfile
 from base64 import b64encode
@@ -10,7 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from chatwoot_ops.adapters.files import is_gzipped
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import staging
 from chatwoot_ops.model.backup_set import StorageProof
+from chatwoot_ops.model.stack import Stack
 
 # Only rows of the local service have files here; other services keep theirs elsewhere (facts, 8).
 BLOBS = """
@@ -85,3 +90,24 @@ def prove_archive(path: Path, blobs: dict[str, tuple[int, str]]) -> StorageProof
         for key, stored in files_in_archive(file):
             proving.see(key, stored)
     return proving.proof()
+
+
+def prove_files(found: dict[str, StoredFile], blobs: dict[str, tuple[int, str]]) -> StorageProof:
+    """The proof of files that were listed already."""
+    return Proving(blobs, found).proof()
+
+
+def files_in_volume(stack: Stack, host: Host) -> dict[str, StoredFile]:
+    """Every file of the storage volume by its key, each read whole."""
+    lines = host.processes.run(staging.list_files(stack)).stdout.splitlines()
+    rows = (line.split() for line in lines)
+    return {key: StoredFile(int(size), b64encode(bytes.fromhex(md5)).decode()) for key, size, md5 in rows}
+
+
+def place_archive(stack: Stack, host: Host, archive: Path) -> None:
+    """Unpacks an archive (plain or gzipped tar) into the storage volume, each file in place by rename.
+
+    Raises CommandFailedError for an archive that is damaged.
+    """
+    with (gzip.open if is_gzipped(archive) else Path.open)(archive, "rb") as file:
+        host.processes.feed(staging.place_files(stack), iter(lambda: file.read(_CHUNK), b""))
