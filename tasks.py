@@ -200,6 +200,8 @@ def backups(_: Context, json: bool = False) -> None:
         "storage": "With --dump: a tar of its storage folder, gzipped or not.",
         "adopt": "Take over a set of another installation.",
         "migrate": "Bring data of an older release to this one.",
+        "identity": "File with the age private key that opens the set's settings and keys.",
+        "settings": "A copy of the .env that the data was made with, instead of --identity.",
         "yes": "Confirm on the command line what would be lost.",
         "json": "One JSON object on standard output.",
     }
@@ -211,6 +213,8 @@ def restore(  # noqa: PLR0917 - each is a flag
     storage: str = "",
     adopt: bool = False,
     migrate: bool = False,
+    identity: str = "",
+    settings: str = "",
     yes: bool = False,
     json: bool = False,
 ) -> None:
@@ -218,12 +222,11 @@ def restore(  # noqa: PLR0917 - each is a flag
 
     Example: invoke restore --set latest
     """
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.restore import RestoreOptions, restore_from
 
-    options = RestoreOptions(yes=yes, adopt=adopt, migrate=migrate)
+    options = RestoreOptions(yes, adopt, migrate, identity, settings)
     where = {"set": set, "dump": dump, "storage": storage}
-    perform(lambda place, host: restore_from(opening.open_with(place, host), host, where, options), json=json)
+    perform(lambda place, host: restore_from(place, host, where, options), json=json)
 
 
 @task

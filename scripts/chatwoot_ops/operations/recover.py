@@ -18,11 +18,12 @@ from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.database import database_state
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opening import Place, unchecked_stack
-from chatwoot_ops.operations.restore import RestoreOptions, restore, undo_restore
+from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
 from chatwoot_ops.operations.source import source_again
+from chatwoot_ops.operations.swapping import undo_restore
 
 
 @dataclass(frozen=True, slots=True)

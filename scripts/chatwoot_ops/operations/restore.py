@@ -7,30 +7,38 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import compose, redis, staging
+from chatwoot_ops.commands import docker, staging
 from chatwoot_ops.errors import (
     BackupSetInvalidError,
     ConfirmationMissingError,
-    NothingServesError,
     OpsError,
-    RestoreFailedError,
 )
 from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
-from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup import require_whole
 from chatwoot_ops.operations.changing import Change, changing
-from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import versions_of_image
+from chatwoot_ops.operations.images import get_images
 from chatwoot_ops.operations.instance import RECORD_ANEW
 from chatwoot_ops.operations.keys import key_problems
 from chatwoot_ops.operations.loss import loss_of_restore
-from chatwoot_ops.operations.migrate import prepare
-from chatwoot_ops.operations.smoke import smoke
+from chatwoot_ops.operations.opening import Place, open_with
+from chatwoot_ops.operations.preflight import require
+from chatwoot_ops.operations.restore_settings import (
+    Given,
+    bring_settings,
+    drop_saved,
+    keys_given,
+    save_settings,
+    with_keys,
+    write_keys,
+)
 from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
 from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
 from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
+from chatwoot_ops.operations.swapping import drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class RestoreOptions:
     yes: bool = False
     adopt: bool = False
     migrate: bool = False
+    identity: str = ""
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +65,10 @@ class Restored:
     away_seconds: float
 
 
-def restore_from(stack: Stack, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
-    """The same, from a dump where one is named, else from a set."""
+def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
+    """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
+    bring_settings(place, Given(where["set"], options.identity, options.settings))
+    stack = open_with(place, host)
     dump = where["dump"]
     source = source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
     return restore(stack, host, source, options)
@@ -73,13 +85,35 @@ def restore(
     if source.set is not None:
         host.reporter.step(f"Verifying {source.name}")
         require_whole(stack, host, source.set)
-    refuse_unfit(stack, source, adopt=options.adopt, migrate=options.migrate)
+    set_name = source.set.path if source.set else ""
+    keys = keys_given(stack, Given(set_name, options.identity, options.settings))
+    refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
     if resume is None:
         _confirm(stack, host, source, options)
     noted = {"source": source.noted(), **asdict(options)}
+    host.processes.secrets = (*host.processes.secrets, *keys.values())
     with changing(stack, host, "restore", noted, resume=resume) as change, host.timed() as spent:
-        restored = _restore(stack, host, source, options, change)
+        make_ready(stack, host, change)
+        restored = _restore(with_keys(stack, keys), host, source, options, change, keys)
     return replace(restored, seconds=round(spent[0], 1))
+
+
+def make_ready(stack: Stack, host: Host, change: Change) -> None:
+    """Network, images and volumes, where a machine has none yet; what is there is left alone."""
+    network = stack.settings["CHATWOOT_NETWORK"]
+    absent = [service for service in stack.volumes if not look_into(stack, host, service).exists]
+    no_network = host.processes.try_run(docker.network(network)).code != 0
+    if not absent and not no_network:
+        require(volume_checks(stack, host))
+        return
+    change.step("make-ready", "Making network and volumes", created=[stack.volumes[service] for service in absent])
+    if no_network:
+        host.processes.run(docker.create_network(network))
+    get_images(stack, host)
+    for service in absent:
+        create_volume(stack, host, service)
+        mark_volume(stack, host, service, stack.settings["CHATWOOT_INSTANCE_ID"], fill=False)
+    require(volume_checks(stack, host))
 
 
 def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> None:
@@ -95,23 +129,30 @@ def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) 
         )
 
 
-def _restore(stack: Stack, host: Host, source: Source, options: RestoreOptions, change: Change) -> Restored:
+def _restore(  # noqa: PLR0917 - one story, told once
+    stack: Stack, host: Host, source: Source, options: RestoreOptions, change: Change, keys: dict[str, str]
+) -> Restored:
     cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     try:
         staged = _stage(stack, host, source, change, cluster, migrate=options.migrate)
         proof = _storage(stack, host, source, change, staged)
     except BaseException as error:
-        _drop_staged(stack, host, change.opening.id, cluster)
+        drop_staged(stack, host, change.opening.id, cluster)
         if isinstance(error, OpsError):
-            raise _old_serves(error) from error
+            raise old_serves(error) from error
         raise
-    away = _swap(stack, host, change, cluster, previous, migrate=options.migrate)
+    save_settings(stack)
+    if keys:
+        change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
+        write_keys(stack, keys)
+    away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate)
     change.step("clean", "Removing clusters older than the one before")
     host.processes.run(staging.remove_clusters_but(stack, f"clusters/{cluster}", previous))
+    drop_saved(stack)
     rows = sum(table.rows for table in staged.data.tables.values())
-    keys = f"{len(staged.samples)} encrypted values opened"
-    return Restored(source.name, len(staged.data.tables), rows, proof, keys, 0.0, away)
+    opened = f"{len(staged.samples)} encrypted values opened"
+    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away)
 
 
 def _stage(stack: Stack, host: Host, source: Source, change: Change, cluster: str, *, migrate: bool) -> Staged:
@@ -169,102 +210,3 @@ def _storage(stack: Stack, host: Host, source: Source, change: Change, staged: S
         details = (*(f"missing: {key}" for key in sorted(missing)), *(f"wrong: {key}" for key in sorted(wrong)))
         raise BackupSetInvalidError("Stored files do not match the rows", details=details[:20])
     return proof
-
-
-def _swap(stack: Stack, host: Host, change: Change, cluster: str, previous: str, *, migrate: bool) -> float:
-    """Returns the seconds the database was away; the web stays up meanwhile and its requests wait.
-
-    The worker stops before Redis is flushed: running, it would lose its cron jobs (recordings/README.md).
-    """
-    target = f"clusters/{cluster}"
-    stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
-    change.step("stop", "Stopping worker and database", previous=previous, target=target)
-    try:
-        host.processes.run(compose.stop(stack, host.compose, *stopped))
-        began = host.clock.monotonic()
-        host.processes.run(compose.stop(stack, host.compose, DATABASE))
-        change.step("swap", "Putting the new cluster in place", previous=previous, target=target)
-        _flush(stack, host)
-        host.processes.run(staging.swap(stack, target))
-        change.step("start", "Starting database and worker")
-        start_data(stack, host)
-        away = round(host.clock.monotonic() - began, 1)
-        if migrate:
-            prepare(stack, host, change)
-        start_rest(stack, host)
-        change.step("smoke", "Asking the running stack")
-        _require_well(stack, host)
-    except OpsError as error:
-        _put_back_or_give_up(stack, host, change, previous, error)
-        raise _old_serves(error) from error
-    return away
-
-
-def start_data(stack: Stack, host: Host) -> None:
-    """Database and Redis, healthy."""
-    host.processes.run(compose.up(stack, host.compose, DATABASE, REDIS))
-    wait_until_healthy(stack, host, (DATABASE, REDIS))
-
-
-def start_rest(stack: Stack, host: Host) -> None:
-    """Every service, healthy."""
-    host.processes.run(compose.up(stack, host.compose))
-    wait_until_healthy(stack, host, SERVICES)
-
-
-def _flush(stack: Stack, host: Host) -> None:
-    # Jobs and caches of the old data must not meet the new: ids now mean other records (facts, 11).
-    host.processes.run(compose.up(stack, host.compose, REDIS))
-    wait_until_healthy(stack, host, (REDIS,))
-    host.processes.run(redis.ask(stack, host.compose, "FLUSHALL", purpose="Flushing Redis"))
-
-
-def _require_well(stack: Stack, host: Host) -> None:
-    bad = failures(smoke(stack, host, quick=True))
-    if bad:
-        details = tuple(f"{check.name}: {check.seen}" for check in bad)
-        raise RestoreFailedError("The restored stack does not pass the smoke check", details=details)
-
-
-def _old_serves(error: OpsError) -> OpsError:
-    remedy = error.remedy or "The data from before the restore is in service; nothing of it was changed."
-    return RestoreFailedError(f"The restore failed: {error.message}", details=error.details, remedy=remedy)
-
-
-def _drop_staged(stack: Stack, host: Host, operation: str, cluster: str) -> None:
-    host.processes.try_run(staging.remove(stack, operation))
-    host.processes.try_run(staging.remove_partial(stack, cluster))
-
-
-def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str, error: OpsError) -> None:
-    change.step("put-back", "Putting the old cluster back", previous=previous)
-    try:
-        put_back(stack, host, previous)
-    except OpsError as second:
-        details = (*error.details, f"putting the old data back: {second.message}", *second.details)
-        place = previous or "its root"
-        remedy = f"The old cluster is in the volume as {place}. Type 'invoke doctor'; see docs/runbooks/volume-lost.md."
-        raise NothingServesError(f"The restore failed: {error.message}", details=details, remedy=remedy) from error
-
-
-def put_back(stack: Stack, host: Host, previous: str) -> None:
-    """The cluster from before in service again, its queue empty, and the stack healthy."""
-    host.processes.run(compose.stop(stack, host.compose, SIDEKIQ, DATABASE))
-    if host.processes.run(staging.current_cluster(stack)).stdout.strip() != previous:
-        _flush(stack, host)
-        host.processes.run(staging.swap(stack, previous))
-    start_data(stack, host)
-    start_rest(stack, host)
-
-
-def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
-    """What `recover --undo` does: the old cluster serves, and what was built beside it is gone."""
-    with changing(stack, host, "undo-restore", resume=journal) as change:
-        facts = journal.facts("stage")
-        stopped = journal.facts("stop")
-        if stopped:
-            change.step("put-back", "Putting the old cluster back", previous=stopped["previous"])
-            put_back(stack, host, str(stopped["previous"]))
-        if facts:
-            change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
-            _drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
