@@ -50,8 +50,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation held to the code: tasks, settings, exit codes, links, translations."""
-    session.run("pytest", "tests/test_docs.py", *session.posargs, external=True)
+    """The documentation held to the code: tasks, settings, journal steps, exit codes, links, translations."""
+    session.run("pytest", "tests/test_docs.py", "tests/test_docs_reference.py", *session.posargs, external=True)
 
 
 @nox.session

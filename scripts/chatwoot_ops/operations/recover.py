@@ -22,7 +22,7 @@ from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upgrade
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
-from chatwoot_ops.operations.setup import set_up
+from chatwoot_ops.operations.setup import SetUp, set_up
 from chatwoot_ops.operations.source import source_again
 from chatwoot_ops.operations.swapping import undo_restore
 
@@ -55,8 +55,17 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     host.reporter.step(f"Ending what '{name}' left running")
     end_one_offs(stack, host)
     actions = FINISH if finish else UNDO
-    actions[name](place, stack, host, journal)
-    return Recovered(name, journal.last_step, ended=True, text=f"'{name}' was {'finished' if finish else 'undone'}.")
+    result = actions[name](place, stack, host, journal)
+    text = f"'{name}' was {'finished' if finish else 'undone'}.{_made_password(result)}"
+    return Recovered(name, journal.last_step, ended=True, text=text)
+
+
+def _made_password(result: object) -> str:
+    # Nobody else will ever show it.
+    if not isinstance(result, SetUp) or not result.password:
+        return ""
+    who = f"Administrator: {result.administrator} (account {result.account})"
+    return f"\n{who}\nPassword, shown this once: {result.password}"
 
 
 def _meaning(journal: Journal) -> str:
@@ -69,17 +78,16 @@ def _meaning(journal: Journal) -> str:
     )
 
 
-def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> None:
+def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> SetUp:
     options = journal.opening.options
     who = Applicant(*(str(options.get(key, "")) for key in ("name", "email", "company")))
-    set_up(place, host, who, quick=bool(options.get("quick")), resume=journal)
+    return set_up(place, host, who, quick=bool(options.get("quick")), resume=journal)
 
 
 def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Takes away what this set-up made: containers, and volumes only where nobody can have used them yet."""
     created = [str(name) for name in journal.facts("volumes").get("created", [])]
-    used = bool(created) and journal.facts("administrator") != {} and _has_users(stack, host)
-    if used:
+    if created and _reached_people(journal) and _has_users(stack, host):
         raise RefusedInUseError
     with changing(stack, host, "undo-setup", resume=journal) as change:
         change.step("down", "Taking the stack down")
@@ -104,6 +112,12 @@ class RefusedInUseError(RefusedError):
         )
 
 
+def _reached_people(journal: Journal) -> bool:
+    # An undo that was itself cut off had this answered, and may have stopped the database since.
+    first = journal.opening.operation == "setup"
+    return first and any(each.step == "administrator" for each in journal.steps)
+
+
 def _has_users(stack: Stack, host: Host) -> bool:
     return database_state(stack, host).users > 0
 
@@ -115,7 +129,8 @@ def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) ->
 
 def _close(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """For operations whose every step leaves the old state or the new one: there is nothing to put back."""
-    with changing(stack, host, f"undo-{journal.opening.operation}", resume=journal) as change:
+    name = f"undo-{journal.opening.operation.removeprefix('undo-')}"
+    with changing(stack, host, name, resume=journal) as change:
         change.step("nothing", "Nothing has to be put back")
 
 
@@ -171,6 +186,8 @@ FINISH: dict[str, Action] = {
     "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
+    "undo-secrets": _close,
+    "undo-migrate": _close,
     "undo-backup": _undo_backup,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
@@ -187,6 +204,8 @@ UNDO: dict[str, Action] = {
     "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
+    "undo-secrets": _close,
+    "undo-migrate": _close,
     "undo-backup": _undo_backup,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
