@@ -75,7 +75,6 @@ def wait_until_healthy(
 
     Raises StackUnhealthyError with the last log lines of those that are not, once `timeout` seconds are over.
     """
-
     began = host.clock.monotonic()
     wanted = set(services)
 

@@ -90,10 +90,13 @@ def check_secrets(place: Place) -> tuple[Check, ...]:
     needed = [
         item.key for item in settings.schema if item.secrecy is Secrecy.YES and (item.needed or item.key in GENERATED)
     ]
-    return (first, *(_check(key, settings[key]) for key in needed))
+    half_set = any(settings[key] for key in ENCRYPTION_KEYS)
+    return (first, *(_check(key, settings[key], lost=half_set and key in ENCRYPTION_KEYS) for key in needed))
 
 
-def _check(key: str, value: str) -> Check:
+def _check(key: str, value: str, *, lost: bool) -> Check:
+    if not value and lost:
+        return failed(key, "missing while the others of its triple are set", "Restore it from a backup of .env")
     if not value:
         return failed(key, "missing", "Type 'invoke secrets'")
     if value.lower() in PLACEHOLDERS:
