@@ -7,9 +7,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
+
 from chatwoot_ops.model.schema import Secrecy, SettingDefinition, parse_schema
 from chatwoot_ops.model.setting_types import wrong_with
-from dotenv import dotenv_values
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK_PAGE = Path("infra/docker/chatwoot/README.md")
