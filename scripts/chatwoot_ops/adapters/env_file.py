@@ -17,7 +17,7 @@ from chatwoot_ops.errors import SettingsInvalidError
 _OFF = re.compile(r"^#(?P<key>[A-Za-z0-9_]+)=.*$", re.MULTILINE)
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # In single quotes python-dotenv halves two backslashes, in double quotes it takes the one before a single quote away.
-_TWO_READINGS = re.compile(r"""'.*\\\\|".*\\[^nt"\\]""", re.DOTALL)
+_TWO_READINGS = re.compile(r"""'.*\\\\|"([^\\]|\\[nt"\\])*\\[^nt"\\]""", re.DOTALL)
 _OTHERS = 0o077
 
 
