@@ -22,8 +22,10 @@ def shown(command: Command) -> str:
     """The command line as one string; Compose's own options, the same in every call, shown as `compose`."""
     argv = command.argv
     if argv[0].endswith("docker-compose"):
-        last_file = max(index for index, word in enumerate(argv) if word == "-f")
-        return " ".join(("compose", *argv[last_file + 2 :]))
+        verb = argv.index("-f")
+        while argv[verb] == "-f":
+            verb += 2
+        return " ".join(("compose", *argv[verb:]))
     return " ".join(argv)
 
 

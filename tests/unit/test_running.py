@@ -8,7 +8,7 @@ from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.errors import CommandFailedError, ConfirmationMissingError, PreflightFailedError
 from chatwoot_ops.model.journal import Opening, Step
 from chatwoot_ops.model.stack import SERVICES
-from chatwoot_ops.operations.changing import store_of
+from chatwoot_ops.operations.changing import changing, store_of
 from chatwoot_ops.operations.containers import containers_of
 from chatwoot_ops.operations.reading import Wanted, logs, psql, rails_console
 from chatwoot_ops.operations.running import down, restart, up
@@ -74,7 +74,7 @@ def test_volumes_are_not_removed_without_a_yes(stack, answers, why):
 
 
 def test_what_would_be_lost_is_shown_before_the_question(stack):
-    host = healthy_host(True)
+    host = healthy_host(*[True])
     host.processes.on("'conversations', (SELECT", json.dumps(LOST)).on(VOLUMES, "")
     assert len(down(stack, host, volumes=True).removed) == 3
     assert host.reporter.notes == [
@@ -129,6 +129,11 @@ def test_status_says_that_a_fake_runs(stack, well):
 def test_status_shows_an_operation_that_was_cut_off(stack, well):
     store_of(stack, well).open(Opening("setup", "abc", "ada", 7, "t0"), (Step("images", "t1"),))
     assert status(stack, well).cut_off == "setup of t0, at step 'images'; type 'invoke recover'"
+
+
+def test_an_operation_that_still_runs_is_not_cut_off(stack, well):
+    with changing(stack, well, "migrate"):
+        assert status(stack, well).cut_off == ""
 
 
 def test_logs_are_masked_line_by_line(stack, well):
