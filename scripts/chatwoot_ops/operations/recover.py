@@ -49,11 +49,15 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
         raise StackLockedError(f"'{name}' still runs; it was not cut off", remedy="Wait for it to end.")
     if not finish and not undo:
         return Recovered(name, journal.last_step, ended=False, text=_meaning(journal))
+    action = (FINISH if finish else UNDO).get(name)
+    if action is None:
+        raise StackLockedError(
+            f"'{name}' is not known to this version of the tool", remedy="Use the version that began it."
+        )
     host.processes.secrets = tuple(stack.settings.secrets().values())
     host.reporter.step(f"Ending what '{name}' left running")
     end_one_offs(stack, host)
-    actions = FINISH if finish else UNDO
-    actions[name](place, stack, host, journal)
+    action(place, stack, host, journal)
     return Recovered(name, journal.last_step, ended=True, text=f"'{name}' was {'finished' if finish else 'undone'}.")
 
 
@@ -113,7 +117,8 @@ def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) ->
 
 def _close(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """For operations whose every step leaves the old state or the new one: there is nothing to put back."""
-    with changing(stack, host, f"undo-{journal.opening.operation}", resume=journal) as change:
+    name = f"undo-{journal.opening.operation.removeprefix('undo-')}"
+    with changing(stack, host, name, resume=journal) as change:
         change.step("nothing", "Nothing has to be put back")
 
 
@@ -141,6 +146,8 @@ FINISH: dict[str, Action] = {
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
+    "undo-secrets": _close,
+    "undo-migrate": _close,
 }
 UNDO: dict[str, Action] = {
     "setup": _undo_setup,
@@ -150,4 +157,6 @@ UNDO: dict[str, Action] = {
     "migrate": _close,
     "undo-setup": _undo_setup,
     "undo-up": _stop,
+    "undo-secrets": _close,
+    "undo-migrate": _close,
 }
