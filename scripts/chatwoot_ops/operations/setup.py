@@ -17,7 +17,7 @@ from chatwoot_ops.operations import administrator as first
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import database_state
-from chatwoot_ops.operations.images import get_images, pin_images
+from chatwoot_ops.operations.images import get_images, pin_images, require_community
 from chatwoot_ops.operations.instance import record_instance
 from chatwoot_ops.operations.migrate import (
     needs_preparing,
@@ -57,6 +57,7 @@ def set_up(
     """
     stack = open_before_secrets(place, existing_or_example(place), GENERATED)
     require(_looked_at_before(stack, host, resume))
+    require_community(stack, host)
     person = _chosen_early(stack, host, who)
     options = {**asdict(who), "quick": quick}
     account = 0
