@@ -1,0 +1,100 @@
+"""The health checks tell the truth: the web's in each state of its life, the worker's within 90 seconds.
+
+Run with `-s` to see the seconds that were measured.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stack.tools import docker, run, wait_for
+
+KILL_AT = str(Path(__file__).with_name("kill_at.py"))
+LONGEST = 90
+
+
+@pytest.fixture(scope="module")
+def stack(stack_factory):
+    """Everything runs, and nobody is administrator yet: set-up was cut off just before."""
+    stack = stack_factory()
+    task = ("administrator", "setup", "--quick")
+    done = run(sys.executable, KILL_AT, *task, env=stack.environment, cwd=stack.checkout)
+    assert done.code == -signal.SIGKILL, done.said
+    return stack
+
+
+def check(stack, service):
+    """The service's own health check, run now."""
+    kind, command = stack.described(service)["Config"]["Healthcheck"]["Test"]
+    assert kind == "CMD-SHELL"
+    return docker("exec", stack.container(service), "sh", "-c", command, check=False)
+
+
+def rails_tells_the_truth(stack):
+    """It holds, fails in time without Redis and without the database, and holds again."""
+    assert check(stack, "chatwoot-rails").code == 0
+    for service in ("chatwoot-redis", "chatwoot-db"):
+        docker("stop", stack.container(service))
+        answer = check(stack, "chatwoot-rails")
+        print(f"rails check without {service}: fails after {answer.seconds:.1f} s")
+        docker("start", stack.container(service))
+        assert answer.code != 0
+        assert answer.seconds < 10
+        stack.wait_healthy(service)
+        wait_for(lambda: check(stack, "chatwoot-rails").code == 0, f"rails after {service} is back")
+
+
+def test_the_rails_check_before_the_first_administrator_exists(stack):
+    rails_tells_the_truth(stack)
+
+
+def test_the_rails_check_after_the_first_administrator_was_made(stack):
+    stack.invoke("recover", "--finish")
+    rails_tells_the_truth(stack)
+
+
+def test_the_rails_check_where_every_request_is_sent_to_https(stack):
+    stack.set(FORCE_SSL="true")
+    stack.invoke("up")
+    rails_tells_the_truth(stack)
+
+
+def unhealthy_after(container, began):
+    state = "{{.State.Health.Status}}"
+    wait_for(
+        lambda: docker("inspect", "-f", state, container).out.strip() == "unhealthy",
+        f"{container} unhealthy",
+        LONGEST - (time.monotonic() - began),
+    )
+    return time.monotonic() - began
+
+
+def test_a_worker_that_is_frozen_or_cut_off_from_redis_is_unhealthy_within_90_s(stack):
+    stack.compose("up", "-d", "--wait", "--scale", "chatwoot-sidekiq=2")
+    frozen, cut_off = (f"{stack.project}-chatwoot-sidekiq-{number}" for number in (1, 2))
+    began = time.monotonic()
+    docker("kill", "--signal", "STOP", frozen)
+    docker("network", "disconnect", f"{stack.project}_stack", cut_off)
+    try:
+        print(f"frozen worker: unhealthy after {unhealthy_after(frozen, began):.0f} s")
+        print(f"worker without Redis: unhealthy after {unhealthy_after(cut_off, began):.0f} s")
+    finally:
+        docker("kill", "--signal", "CONT", frozen)
+        docker("rm", "-f", cut_off)
+
+
+def test_a_worker_that_dies_is_started_again(stack):
+    before = stack.described("chatwoot-sidekiq")
+    os.kill(before["State"]["Pid"], signal.SIGKILL)
+
+    def back():
+        now = stack.described("chatwoot-sidekiq")
+        return now["RestartCount"] > before["RestartCount"] and now["State"]["Running"]
+
+    print(f"killed worker: runs again after {wait_for(back, 'the worker runs again', LONGEST):.1f} s")
+    assert stack.described("chatwoot-sidekiq")["Id"] == before["Id"]
+    stack.wait_healthy("chatwoot-sidekiq")
