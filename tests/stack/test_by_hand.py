@@ -47,7 +47,8 @@ def fill_in(example, values):
         next((f"{k}={v}" for k, v in values.items() if line.startswith(f"{k}=")), line)
         for line in example.read_text().splitlines()
     ]
-    lines += [f"{key}={value}" for key, value in values.items() if "_FAKE_" in key]
+    described = "\n# How quick the fake is.\n# type: text; secret: no; change: restart; needed: no\n"
+    lines += [f"{described}{key}={value}" for key, value in values.items() if "_FAKE_" in key]
     example.write_text("\n".join(lines) + "\n")
 
 
