@@ -4,6 +4,8 @@ import pytest
 
 from stack.tools import SANDBOX_IMAGES, Stack, docker, new_project, quick_checkout
 
+NEEDED = "These tests need a Docker Engine; type scripts/install-docker"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def engine():
@@ -11,16 +13,16 @@ def engine():
     try:
         answer = docker("version", "--format", "{{.Server.Version}}", check=False)
     except FileNotFoundError:
-        pytest.fail("These tests need a Docker Engine: there is no docker program. Type scripts/install-docker", False)
+        pytest.fail(f"{NEEDED}. There is no docker program", pytrace=False)
     if answer.code != 0:
-        pytest.fail(f"These tests need a Docker Engine, and none answers. Type scripts/install-docker\n{answer.err}", False)
+        pytest.fail(f"{NEEDED}. None answers: {answer.err}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
-def images(engine):
+def images():
     missing = [name for name in SANDBOX_IMAGES.values() if docker("image", "inspect", name, check=False).code]
     if missing:
-        pytest.fail(f"{', '.join(missing)}: not here. Type infra/docker/sandbox/build, or nox -s stack", False)
+        pytest.fail(f"{', '.join(missing)}: not here. Type infra/docker/sandbox/build, or nox -s stack", pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +32,9 @@ def quick(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def stack_factory(images, tmp_path_factory, request):
+def stack_factory(tmp_path_factory, request):
     """Makes throwaway stacks, of which nothing is left when the module is over."""
+    request.getfixturevalue("images")
     made = []
     kind = request.module.__name__.rpartition("test_")[2].replace("_", "-")[:12]
 

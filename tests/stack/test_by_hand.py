@@ -29,8 +29,9 @@ def values():
 
 
 @pytest.fixture(scope="module")
-def stack(images, values, plain_docker, tmp_path_factory):
+def stack(values, plain_docker, tmp_path_factory, request):
     """A copy of the checkout in which the blocks of the section were run."""
+    request.getfixturevalue("images")
     checkout = copy_checkout(tmp_path_factory.mktemp("by hand"))
     stack = Stack(checkout / COMPOSE_FOLDER / ".env", checkout, values["COMPOSE_PROJECT_NAME"])
     fill_in(checkout / COMPOSE_FOLDER / ".env.example", values)

@@ -26,7 +26,8 @@ def first(stack):
 
 
 @pytest.fixture
-def running(stack, first):
+def running(stack, request):
+    request.getfixturevalue("first")
     return stack
 
 

@@ -37,6 +37,7 @@ def test_every_block_runs_and_the_answer_is_read_back(hour):
     assert "out A new one is on its way" in hour.out
 
 
-def test_the_conversation_is_still_there_at_the_end(stack, hour):
+@pytest.mark.usefixtures("hour")
+def test_the_conversation_is_still_there_at_the_end(stack):
     assert stack.sql("SELECT content FROM messages WHERE message_type = 1") == "A new one is on its way"
     assert stack.health("chatwoot-rails") == "healthy"

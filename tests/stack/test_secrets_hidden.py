@@ -17,7 +17,7 @@ import pytest
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.adapters.lock import lock_path
 from chatwoot_ops.operations.secrets import GENERATED
-from stack.tools import BIN, REPOSITORY, docker, heed_ctrl_c, wait_for
+from stack.tools import BIN, HEEDING_CTRL_C, REPOSITORY, docker, wait_for
 
 PREFIX = "chatwoot-rehearsal-"
 EVERY_SECONDS = 0.05
@@ -61,14 +61,13 @@ def sampling():
 def rehearsal(*flags):
     """A rehearsal in a process group of its own."""
     with subprocess.Popen(
-        (*REHEARSE, *flags),
+        (*HEEDING_CTRL_C, *REHEARSE, *flags),
         cwd=REPOSITORY,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=heed_ctrl_c,
     ) as task:
         try:
             yield task
@@ -83,7 +82,7 @@ def folder_of(task):
     found = []
 
     def there():
-        locks = [file for file in lock_path(PREFIX).parent.glob(f"chatwoot-ops-{PREFIX}*.run.lock")]
+        locks = list(lock_path(PREFIX).parent.glob(f"chatwoot-ops-{PREFIX}*.run.lock"))
         mine = [file.name for file in locks if holder in read(file)]
         names = [name.removeprefix("chatwoot-ops-").removesuffix(".run.lock") for name in mine]
         found[:] = [folder for name in names for folder in Path(tempfile.gettempdir()).glob(f"{name}.*")]
@@ -143,8 +142,9 @@ class Watch:
 
 
 @pytest.fixture(scope="module")
-def watched(images):
+def watched(request):
     """One whole rehearsal, with all that could be seen of it."""
+    request.getfixturevalue("images")
     with sampling() as sampler, rehearsal() as task:
         watch = Watch(folder_of(task))
         reader = threading.Thread(target=lambda: setattr(watch, "out", task.stdout.read()))
@@ -193,7 +193,8 @@ def test_after_success_nothing_is_left(watched):
     assert nothing_left(watched[1].project), leftovers(watched[1].project)
 
 
-def test_after_ctrl_c_nothing_is_left(images):
+@pytest.mark.usefixtures("images")
+def test_after_ctrl_c_nothing_is_left():
     with rehearsal("--quick") as task:
         project = project_of(folder_of(task))
         wait_for(container_there(project), "containers", 60)
@@ -203,7 +204,8 @@ def test_after_ctrl_c_nothing_is_left(images):
     assert nothing_left(project), leftovers(project)
 
 
-def test_what_a_killed_one_left_is_swept_by_the_next_which_leaves_a_running_one_alone(images):
+@pytest.mark.usefixtures("images")
+def test_what_a_killed_one_left_is_swept_by_the_next_which_leaves_a_running_one_alone():
     with rehearsal("--quick") as killed:
         dead = project_of(folder_of(killed))
         wait_for(container_there(dead), "containers", 60)

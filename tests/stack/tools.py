@@ -26,6 +26,8 @@ COMPOSE_FOLDER = Path("infra", "docker", "chatwoot")
 SERVICES = ("chatwoot-db", "chatwoot-rails", "chatwoot-redis", "chatwoot-sidekiq")
 ADMIN_EMAIL, ADMIN_PASSWORD = "ada@kgc.example", "Aa1!aaaa-made-up"
 COLD = {"CHATWOOT_FAKE_BOOT_SECONDS": "0", "CHATWOOT_FAKE_CRON_SECONDS": "2"}
+# Tests that a shell runs in the background ignore SIGINT, and so would all that they start.
+HEEDING_CTRL_C = ("env", "--default-signal=INT")
 _PROJECT_FILTER = "label=com.docker.compose.project="
 
 
@@ -66,9 +68,9 @@ def docker(*argv, check=True, timeout=120, stdin=None):
     return run("docker", *argv, check=check, timeout=timeout, stdin=stdin)
 
 
-def heed_ctrl_c():
-    """A process started in the background by a shell ignores SIGINT, and so would all that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def say(text):
+    """A measurement, for whoever runs pytest with -s."""
+    print(text)  # noqa: T201 - seen only where it is asked for
 
 
 def wait_for(condition, what, seconds=60):
@@ -185,7 +187,7 @@ class Stack:
     def in_background(self, *argv):
         """A task that goes on while the block runs, in a process group of its own; killed at the end."""
         with subprocess.Popen(
-            argv if argv[0] == sys.executable else (str(BIN / "invoke"), *argv),
+            (*HEEDING_CTRL_C, str(BIN / "invoke"), *argv),
             cwd=self.checkout,
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
@@ -193,7 +195,6 @@ class Stack:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=heed_ctrl_c,
         ) as task:
             try:
                 yield task
@@ -235,7 +236,7 @@ class Stack:
         return docker("exec", self.container("chatwoot-db"), *inside, "-c", statement).out.strip()
 
     def write_row(self, text):
-        self.sql(f"CREATE TABLE IF NOT EXISTS kept (text text); INSERT INTO kept VALUES ('{text}')")
+        self.sql(f"CREATE TABLE IF NOT EXISTS kept (text text); INSERT INTO kept VALUES ('{text}')")  # noqa: S608 - our own words
 
     def rows(self):
         return self.sql("SELECT text FROM kept ORDER BY text").split("\n")
