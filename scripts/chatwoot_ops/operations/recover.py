@@ -11,11 +11,12 @@ from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import RefusedError, StackLockedError
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
+from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import database_state
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
@@ -95,8 +96,8 @@ def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> SetUp
 def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Takes away what this set-up made: containers, and volumes only where nobody can have used them yet."""
     created = [str(name) for name in journal.facts("volumes").get("created", [])]
-    if created and _reached_people(journal) and _has_users(stack, host):
-        raise RefusedInUseError
+    if created and _served(journal):
+        _refuse_when_used(stack, host)
     with changing(stack, host, "undo-setup", resume=journal) as change:
         change.step("down", "Taking the stack down")
         host.processes.run(compose.down(stack, host.compose))
@@ -106,6 +107,20 @@ def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> Non
                 place.env_file, with_values(read_env_file(place.env_file).text, {"CHATWOOT_INSTANCE_ID": ""})
             )
             host.processes.run(docker.remove_volumes(*created))
+
+
+def _served(journal: Journal) -> bool:
+    """Whether the web may have run, and not been found unused by an earlier undo already."""
+    steps = {step.step for step in journal.steps}
+    return "start" in steps and "remove-volumes" not in steps
+
+
+def _refuse_when_used(stack: Stack, host: Host) -> None:
+    # Before the journal says that an undo began: --finish must still mean setup.
+    host.processes.run(compose.up(stack, host.compose, DATABASE))
+    wait_until_healthy(stack, host, (DATABASE,))
+    if database_state(stack, host).users:
+        raise RefusedInUseError
 
 
 class RefusedInUseError(RefusedError):
@@ -118,16 +133,6 @@ class RefusedInUseError(RefusedError):
             "The stack has users already; undoing set-up would remove their data",
             remedy="Type 'invoke recover --finish'.",
         )
-
-
-def _reached_people(journal: Journal) -> bool:
-    # An undo that was itself cut off had this answered, and may have stopped the database since.
-    first = journal.opening.operation == "setup"
-    return first and any(each.step == "administrator" for each in journal.steps)
-
-
-def _has_users(stack: Stack, host: Host) -> bool:
-    return database_state(stack, host).users > 0
 
 
 def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
