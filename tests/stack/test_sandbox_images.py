@@ -108,9 +108,9 @@ def test_the_four_extensions_can_be_created_and_work(postgres):
     sql(name, "; ".join(f"CREATE EXTENSION {extension}" for extension in EXTENSIONS))
     assert sql(name, "SELECT '[1,2]'::vector <-> '[1,3]'").stdout == "1\n"
     assert sql(name, "SELECT similarity('word', 'words') > 0.5").stdout == "t\n"
-    assert sql(
-        name, "SELECT length(gen_random_bytes(4)), encode(digest('', 'md5'), 'hex')"
-    ).stdout.startswith("4|d41d8")
+    assert sql(name, "SELECT length(gen_random_bytes(4)), encode(digest('', 'md5'), 'hex')").stdout.startswith(
+        "4|d41d8"
+    )
     assert int(sql(name, "SELECT count(*) FROM pg_stat_statements").stdout) > 0
 
 
@@ -126,13 +126,9 @@ def test_a_role_that_is_no_superuser_cannot_create_pg_stat_statements(postgres):
 
 def test_init_scripts_run_in_order_on_the_first_start_only(postgres, tmp_path):
     (tmp_path / "1-table.sql").write_text("CREATE TABLE ran (who text)")
-    (tmp_path / "2-run.sh").write_text(
-        "#!/bin/sh\npsql -U postgres -d app -c \"INSERT INTO ran VALUES ('run')\"\n"
-    )
+    (tmp_path / "2-run.sh").write_text("#!/bin/sh\npsql -U postgres -d app -c \"INSERT INTO ran VALUES ('run')\"\n")
     (tmp_path / "2-run.sh").chmod(0o755)
-    (tmp_path / "3-read.sh").write_text(
-        "docker_process_sql <<<\"INSERT INTO ran VALUES ('read $(id -u)')\"\n"
-    )
+    (tmp_path / "3-read.sh").write_text("docker_process_sql <<<\"INSERT INTO ran VALUES ('read $(id -u)')\"\n")
     (tmp_path / "4-ignored.txt").touch()
     tmp_path.chmod(0o755)
     name = postgres("--env", "POSTGRES_DB=app", "--volume", f"{tmp_path}:/docker-entrypoint-initdb.d:ro")
@@ -221,9 +217,7 @@ def redis(container):
 
 
 def ask(name, *words, password=SECRET):
-    return docker(
-        "exec", "--env", f"REDISCLI_AUTH={password}", name, "redis-cli", *words, check=False
-    ).stdout.strip()
+    return docker("exec", "--env", f"REDISCLI_AUTH={password}", name, "redis-cli", *words, check=False).stdout.strip()
 
 
 def test_redis_wants_its_password(redis):

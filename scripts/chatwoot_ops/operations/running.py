@@ -10,7 +10,7 @@ from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import ConfirmationMissingError, OpsError, PreflightFailedError
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import SERVICES, Stack
-from chatwoot_ops.operations.changing import changing
+from chatwoot_ops.operations.changing import changing, require_quiet
 from chatwoot_ops.operations.containers import containers_of, wait_until_healthy
 from chatwoot_ops.operations.database import ask_database, database_state
 from chatwoot_ops.operations.migrate import needs_preparing, start_data_services
@@ -42,8 +42,10 @@ def up(stack: Stack, host: Host, *, resume: Journal | None = None) -> Started:
 
     Raises PreflightFailedError for a volume that is gone or foreign, and for migrations that have not run.
     """
+    if resume is None:
+        require_quiet(stack, host, "up")
     require(volume_checks(stack, host))
-    already = all(each.well for each in containers_of(stack, host)) and len(containers_of(stack, host)) == len(SERVICES)
+    before = containers_of(stack, host)
     with changing(stack, host, "up", resume=resume) as change:
         start_data_services(stack, host, change)
         if needs_preparing(stack, host, database_state(stack, host)):
@@ -52,6 +54,9 @@ def up(stack: Stack, host: Host, *, resume: Journal | None = None) -> Started:
         change.step("start", "Starting web and worker")
         host.processes.run(compose.up(stack, host.compose))
         wait_until_healthy(stack, host, SERVICES)
+    # A changed setting replaces containers of a stack that was well.
+    same = {each.id for each in before} == {each.id for each in containers_of(stack, host)}
+    already = same and len(before) == len(SERVICES) and all(each.well for each in before)
     return Started(stack.settings["FRONTEND_URL"], already)
 
 
