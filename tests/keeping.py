@@ -34,7 +34,7 @@ class Volume:
 def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=()):
     """Scripts all that backup, restore and upgrade ask; returns the volume."""
     engine, volume = host.processes, Volume()
-    engine.on("--compress=\"$1\"", "gzip:1\n").on("compose exec -T chatwoot-db pg_dump", DUMP.decode())
+    engine.on('--compress="$1"', "gzip:1\n").on("compose exec -T chatwoot-db pg_dump", DUMP.decode())
     engine.on("psql -X -q -t -A -v ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n\n", _spoken(data, blobs))
     engine.on("--entrypoint tar", tar_of(FILES).decode()).on("pg_restore --list", "").on("--entrypoint pg_restore", "")
     engine.on("coalesce(max(id), 0)", json.dumps(COUNTS)).on("'-infinity'", json.dumps({**COUNTS, "newest": None}))
@@ -65,4 +65,3 @@ def _well_staging(engine, data, blobs, samples):
 def _listed(key):
     content = FILES[key]
     return f"{key} {len(content)} {b64decode(checksum(content)).hex()}\n"
-

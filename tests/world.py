@@ -127,7 +127,6 @@ def well_stack(host):
     engine.on("'lagging'", schema_answer()).on("chatwoot_ops.instance", json.dumps([INSTANCE]))
     who = {"token": "token-of-ada-123456", "user": 5, "pubsub": "pubsub-of-ada-123456", "account": 3}
     engine.on("access_tokens", json.dumps(who))
-    engine.on("PGPASSWORD=", "1\n")
     engine.on("redis-cli EVAL", queue_answer()).on("redis-cli EXISTS", "0\n").on("redis-cli LLEN", "0\n")
     engine.on("df -Pk", "Filesystem 1 2 3 Use Mounted\n/dev/x 100 40 60 40% /data\n")
     stored = []

@@ -192,7 +192,7 @@ def test_what_is_special_is_said(result, line, capsys):
 
 
 def test_every_result_has_a_rendering():
-    assert {"tuple", *RESULTS} <= set(console._RENDERERS)
+    assert {"tuple", *RESULTS} == set(console._RENDERERS)
 
 
 def test_junit_has_failures_and_skips(tmp_path):
