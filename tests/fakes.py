@@ -17,6 +17,7 @@ from chatwoot_ops.model.command import Command, Finished
 NOW = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
 COMPOSE = Path("/x/docker-compose")
 GIGABYTE = 1024**3
+SPOKEN = "(a session)"
 Reply = Callable[[Command], Finished]
 
 
@@ -112,7 +113,7 @@ class FakeProcesses(Processes):
     @contextmanager
     def session(self, command):
         """Talks in the lines that the script answers with; an answer that fails is a program that never spoke."""
-        session = FakeSession(self.run(command).stdout.splitlines())
+        session = FakeSession(self.run(replace(command, stdin=SPOKEN)).stdout.splitlines())
         self.sessions.append(session)
         try:
             yield session

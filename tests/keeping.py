@@ -6,6 +6,7 @@ import json
 from base64 import b64decode
 
 from chatwoot_ops.model.command import Finished
+from fakes import SPOKEN
 from sets import BLOBS, DATA, DUMP, FILES, blob_lines, checksum, digest_lines, tar_of
 
 SNAPSHOT = "00000003-0000001B-1"
@@ -35,7 +36,7 @@ def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=()):
     """Scripts all that backup, restore and upgrade ask; returns the volume."""
     engine, volume = host.processes, Volume()
     engine.on('--compress="$1"', "gzip:1\n").on("compose exec -T chatwoot-db pg_dump", DUMP.decode())
-    engine.on("psql -X -q -t -A -v ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n\n", _spoken(data, blobs))
+    engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", _spoken(data, blobs))
     engine.on("--entrypoint tar", tar_of(FILES).decode()).on("pg_restore --list", "").on("--entrypoint pg_restore", "")
     engine.on("coalesce(max(id), 0)", json.dumps(COUNTS)).on("'-infinity'", json.dumps({**COUNTS, "newest": None}))
     engine.on("created_at >", json.dumps({**COUNTS, "newest": "2026-11-24T07:00:00+00:00"}))
@@ -59,7 +60,7 @@ def _well_staging(engine, data, blobs, samples):
     engine.on("tar --extract", "").on("join -1 2", "".join(_listed(key) for key in blobs))
     rows = [json.dumps(sample) for sample in samples]
     spoken = "\n".join([*blob_lines(blobs), *rows, '["end"]', *digest_lines(data)])
-    engine.on_call("ON_ERROR_STOP=1 -h 127.0.0.1", lambda c: finished(spoken if c.stdin is None else "[0]\n"))
+    engine.on(f"-h 127.0.0.1 -U postgres -d chatwoot_production\n{SPOKEN}", spoken)
 
 
 def _listed(key):
