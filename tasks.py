@@ -229,6 +229,35 @@ def restore(  # noqa: PLR0917 - each is a flag
     perform(lambda place, host: restore_from(place, host, where, options), json=json)
 
 
+@task(
+    help={
+        "to": "The release, such as v4.15.1-ce, or a whole image (else the newest of the repository in use).",
+        "yes": "Confirm the plan on the command line.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def upgrade(_: Context, to: str = "", yes: bool = False, json: bool = False) -> None:
+    """[keep] Move to another release: backup first, migrate, prove; rolled back when it fails.
+
+    Example: invoke upgrade --to v4.15.1-ce
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.upgrade import upgrade as move
+
+    perform(lambda place, host: move(opening.open_with(place, host), host, to=to, yes=yes), json=json)
+
+
+@task(help={"yes": "Confirm on the command line what would be lost.", "json": "One JSON object on standard output."})
+def rollback(_: Context, yes: bool = False, json: bool = False) -> None:
+    """[keep] Back to the release before the last upgrade, with its data as it was then.
+
+    Example: invoke rollback
+    """
+    from chatwoot_ops.operations.rollback import roll_back
+
+    perform(lambda place, host: roll_back(place, host, yes=yes), json=json)
+
+
 @task
 def console(_: Context) -> None:
     """[open] A Rails console in the running web container.

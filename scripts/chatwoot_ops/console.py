@@ -31,7 +31,9 @@ _PLAIN_WIDTH = 160
 
 def _console(stream: Any) -> Console:
     terminal = stream.isatty()
-    return Console(file=stream, width=None if terminal else _PLAIN_WIDTH, highlight=False, soft_wrap=not terminal)
+    width = None if terminal else _PLAIN_WIDTH
+    # Names, addresses and log lines are text: a bracket in them is no markup.
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=not terminal)
 
 
 class ConsoleReporter:
@@ -258,6 +260,21 @@ def _restored(result: Any) -> list[str]:
     ]
 
 
+def _upgraded(result: Any) -> list[str]:
+    if not result.set:
+        return [f"{result.release} runs already, with all its migrations; nothing to do."]
+    return [
+        f"{result.migrations} migrations ran; out of service for {result.away_seconds} s",
+        f"The set made before: {result.set}",
+        f"{result.release} serves. Back to {result.before}: 'invoke rollback'",
+    ]
+
+
+def _rolled_back(result: Any) -> list[str]:
+    lost = ", ".join(f"{count} {name}" for name, count in result.lost.items()) or "nothing"
+    return [f"{result.release} serves again with its data from before the upgrade; given up: {lost}"]
+
+
 _RENDERERS: dict[str, Callable[[Any], Any]] = {
     "tuple": _checks,
     "Status": _status,
@@ -268,6 +285,8 @@ _RENDERERS: dict[str, Callable[[Any], Any]] = {
     "Started": lambda result: [f"{'Was running already' if result.already else 'Runs and is healthy'}: {result.url}"],
     "TakenDown": lambda result: [f"Down. Volumes removed: {', '.join(result.removed) or 'none, all data is kept'}"],
     "Restored": _restored,
+    "Upgraded": _upgraded,
+    "RolledBack": _rolled_back,
     "Backups": _backups,
     "BackedUp": _backed_up,
     "BackupSet": lambda result: [_set_line(result), "Every checksum and the dump's table of contents were read back."],

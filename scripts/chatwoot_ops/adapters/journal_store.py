@@ -45,10 +45,15 @@ class JournalStore:
         """Announces a step; the line is on disk before the step is made."""
         append_line(self._journal, to_line(Step(name, self.clock.stamp(), facts or {})))
 
-    def close(self, opening: Opening, outcome: str) -> None:
-        """Writes the ledger first, then takes the journal away: a crash between the two leaves the journal."""
+    def close(self, opening: Opening, outcome: str, *, keep: bool = False) -> None:
+        """Writes the ledger first, then takes the journal away: a crash between the two leaves the journal.
+
+        With `keep` it stays: the operation was a recovery that failed, and what it was to end has not been ended.
+        """
         ended = self.clock.stamp()
         entry = LedgerEntry(opening.operation, opening.id, opening.user, opening.started, ended, outcome)
         append_line(self.ledger, to_line(entry))
+        if keep:
+            return
         self._journal.unlink(missing_ok=True)
         sync_folder(self.folder)

@@ -22,6 +22,16 @@ def shell(stack: Stack, program: Path, *, superuser: bool) -> Command:
     return compose.interact(stack, program, DATABASE, "psql", *options, purpose="Opening psql")
 
 
+def sign_in(stack: Stack, program: Path) -> Command:
+    """Signs in as Chatwoot does: by network, with the role and password that the container was given.
+
+    By the service's name, because the image trusts everybody on the loopback address.
+    """
+    script = """PGPASSWORD="$CHATWOOT_DATABASE_PASSWORD" exec psql -X -q -w -h chatwoot-db \
+        -U "$CHATWOOT_DATABASE_ROLE" -d "$CHATWOOT_DATABASE" -c 'SELECT 1'"""
+    return compose.execute(stack, program, DATABASE, "sh", "-c", script, purpose="Signing in to the database")
+
+
 def where(stack: Stack) -> tuple[str, ...]:
     """The options that name the superuser and Chatwoot's database."""
     return ("-U", stack.settings["POSTGRES_SUPERUSER"], "-d", stack.settings["POSTGRES_DATABASE"])

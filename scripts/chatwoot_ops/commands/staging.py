@@ -151,3 +151,19 @@ def place_files(stack: Stack) -> Command:
 def list_files(stack: Stack) -> Command:
     """Each stored file as "KEY SIZE MD5", a line each."""
     return in_volume(stack.images[DATABASE], stack.volumes[RAILS], _LIST)
+
+
+# A cluster in the volume's root lies beside things that are not its own.
+_COPY = """
+set -e; cd /volume; mkdir -p clusters; rm -rf "clusters/$new.partial"; mkdir -m 700 "clusters/$new.partial"
+chown --reference="./$old" "clusters/$new.partial"
+find "./$old" -mindepth 1 -maxdepth 1 ! -path ./clusters ! -path ./current ! -path './.*' \\
+  -exec cp -a --reflink=auto --target-directory="clusters/$new.partial" {} +
+sync; mv -T "clusters/$new.partial" "clusters/$new"; sync
+"""
+
+
+def copy_cluster(stack: Stack, previous: str, cluster: str) -> Command:
+    """A second, whole copy of a stopped cluster; shares blocks where the filesystem can."""
+    script = f"old='{previous}' new='{cluster}'\n{_COPY}"
+    return in_volume(stack.images[DATABASE], stack.volumes[DATABASE], script, write=True, timeout=HOURS)

@@ -61,7 +61,8 @@ def changing(
     """Holds the lock and keeps a journal while an operation changes the stack.
 
     Raises StackLockedError while another operation runs, or one that was cut off has not been ended with recover.
-    An error or Ctrl-C ends one-off containers, is written to the ledger, and goes on its way.
+    An error or Ctrl-C ends one-off containers, is written to the ledger, and goes on its way. Where it ends a recovery
+    the journal stays, so that the recovery can be tried again.
     """
     store = store_of(stack, host)
     started, user = host.clock.stamp(), host.machine.user()
@@ -73,14 +74,23 @@ def changing(
             yield Change(opening, store, host, resume)
         except KeyboardInterrupt as error:
             end_one_offs(stack, host)
-            store.close(opening, "interrupted")
+            store.close(opening, "interrupted", keep=resume is not None)
             remedy = f"The stack can be used as it is; 'invoke {operation}' can be run again."
             raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
         except OpsError as error:
             end_one_offs(stack, host)
-            store.close(opening, f"failed with {error.code}")
+            store.close(opening, f"failed with {error.code}", keep=resume is not None)
             raise
         store.close(opening, "done")
+
+
+def require_quiet(stack: Stack, host: Host, operation: str) -> None:
+    """Refuses at once where another operation runs or was cut off: what it left half done would be misread as a fault.
+
+    Raises StackLockedError.
+    """
+    with hold_lock(stack.project, operation=operation, user=host.machine.user(), since=host.clock.stamp()):
+        _refuse_when_cut_off(store_of(stack, host), None)
 
 
 def _refuse_when_cut_off(store: JournalStore, resume: Journal | None) -> None:

@@ -77,10 +77,12 @@ def wait_until_healthy(
     """
     began = host.clock.monotonic()
     wanted = set(services)
+    # A container keeps its count of restarts for life: those of an earlier trouble say nothing about this start.
+    earlier = {each.id: each.restarts for each in containers_of(stack, host)}
 
     def decided() -> bool:
         there = [each for each in containers_of(stack, host) if each.service in wanted]
-        hopeless = any(each.restarts >= MOST_RESTARTS for each in there)
+        hopeless = any(each.restarts - earlier.get(each.id, 0) >= MOST_RESTARTS for each in there)
         return hopeless or {each.service for each in there if each.well} == wanted
 
     host.clock.wait_until(decided, timeout=timeout, interval=0.5)

@@ -13,6 +13,7 @@ from chatwoot_ops.model.release import parse_image, version_of_app_yml
 from chatwoot_ops.model.stack import RAILS, Stack
 
 FAKE_LABEL = "chatwoot-ops.fake"
+_COMMUNITY = "CW_EDITION=ce"
 SETTINGS = {RAILS: "CHATWOOT_IMAGE", "chatwoot-db": "POSTGRES_IMAGE", "chatwoot-redis": "REDIS_IMAGE"}
 
 
@@ -51,6 +52,7 @@ def pin_images(stack: Stack, host: Host) -> Pinned:
 
     Raises ReleaseRefusedError for an enterprise build and for an image that is no Chatwoot.
     """
+    require_community(stack, host)
     version = _version(stack.images[RAILS], host)
     values: dict[str, str] = {}
     for service, image in stack.images.items():
@@ -69,17 +71,40 @@ def _pinned(image: str, tag: str, host: Host) -> str:
     return f"{repository}:{tag}@{digest}"
 
 
-def _version(image: str, host: Host) -> str:
-    reference = parse_image(image)
-    variables = _inspect_required(image, host)["Config"]["Env"] or []
-    if "CW_EDITION=ce" not in variables or (reference.tag and not reference.community):
+def require_community(stack: Stack, host: Host) -> None:
+    """Refuses an enterprise build by its tag, and by what the image says of itself where it is here already.
+
+    Raises ReleaseRefusedError.
+    """
+    image = stack.images[RAILS]
+    reference, described = parse_image(image), _inspect(image, host)
+    variables = described["Config"]["Env"] or [] if described else [_COMMUNITY]
+    if _COMMUNITY not in variables or (reference.tag and not reference.community):
         remedy = "Set CHATWOOT_IMAGE to a tag that ends in -ce, such as chatwoot/chatwoot:latest-ce."
         raise ReleaseRefusedError(f"{image} is not Chatwoot's Community Edition", remedy=remedy)
+
+
+def _version(image: str, host: Host) -> str:
     answer = host.processes.try_run(docker.read_image_file(image, "/app/config/app.yml"))
     version = version_of_app_yml(answer.stdout)
     if not version:
         raise ReleaseRefusedError(f"{image} does not say which release of Chatwoot it is (/app/config/app.yml)")
     return version
+
+
+def repository_of(image: str, host: Host) -> str:
+    """The repository that an image reference names; for a bare id, the one its image here is tagged with.
+
+    Raises ReleaseRefusedError where nothing says it.
+    """
+    if not image.startswith("sha256:"):
+        return image.partition("@")[0].rpartition(":")[0] or image
+    tags = _inspect_required(image, host)["RepoTags"]
+    if not tags:
+        raise ReleaseRefusedError(
+            "The running image has no name any more", remedy="Give a whole image: --to REPOSITORY:TAG"
+        )
+    return str(tags[0]).rpartition(":")[0]
 
 
 def fake_release(image: str, host: Host) -> str:

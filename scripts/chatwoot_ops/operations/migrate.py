@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import chatwoot, compose, redis
+from chatwoot_ops.commands import chatwoot, compose, database, redis
 from chatwoot_ops.errors import CommandFailedError, ProvisioningFailedError
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, REDIS, SIDEKIQ, Stack
@@ -47,6 +47,20 @@ def start_data_services(stack: Stack, host: Host, change: Change) -> None:
     change.step("start-data-services", "Starting the database and Redis")
     host.processes.run(compose.up(stack, host.compose, DATABASE, REDIS))
     wait_until_healthy(stack, host, (DATABASE, REDIS))
+    _require_sign_in(stack, host)
+
+
+def _require_sign_in(stack: Stack, host: Host) -> None:
+    """A password that is changed in `.env` does not change in the database; Chatwoot would only fail to start."""
+    answer = host.processes.try_run(database.sign_in(stack, host.compose))
+    if answer.code != 0:
+        role = stack.settings["POSTGRES_USERNAME"]
+        reason = tuple(host.processes.mask(answer.stderr).strip().splitlines()[-3:])
+        remedy = (
+            "Put the right POSTGRES_PASSWORD into .env; or, to take the new one, type 'invoke psql --superuser', "
+            f'then: \\password "{role}"'
+        )
+        raise CommandFailedError(f"{role} cannot sign in to the database", details=reason, remedy=remedy)
 
 
 def prepare(stack: Stack, host: Host, change: Change) -> Migrated:

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import RefusedError, StackLockedError
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
+from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import database_state
 from chatwoot_ops.operations.migrate import migrate_again
-from chatwoot_ops.operations.opening import Place, unchecked_stack
+from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
 from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upgrade
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
@@ -39,7 +42,7 @@ class Recovered:
 def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = False) -> Recovered:
     """Shows the operation that was cut off; finishes or undoes it when told to.
 
-    Raises RefusedError for both flags at once and where an undo would lose data.
+    Raises RefusedError for both flags at once, while the operation still runs, and where an undo would lose data.
     """
     stack = unchecked_stack(place, existing_or_example(place))
     journal = store_of(stack, host).read()
@@ -48,13 +51,20 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     if finish and undo:
         raise StackLockedError("Choose one of --finish and --undo", remedy="Nothing was changed.")
     name = journal.opening.operation
+    if is_held(stack.project):
+        # Its one-off containers are at work, not left over.
+        raise StackLockedError(f"'{name}' still runs; it was not cut off", remedy="Wait for it to end.")
     if not finish and not undo:
         return Recovered(name, journal.last_step, ended=False, text=_meaning(journal))
+    action = (FINISH if finish else UNDO).get(name)
+    if action is None:
+        raise StackLockedError(
+            f"'{name}' is not known to this version of the tool", remedy="Use the version that began it."
+        )
     host.processes.secrets = tuple(stack.settings.secrets().values())
     host.reporter.step(f"Ending what '{name}' left running")
     end_one_offs(stack, host)
-    actions = FINISH if finish else UNDO
-    result = actions[name](place, stack, host, journal)
+    result = action(place, stack, host, journal)
     text = f"'{name}' was {'finished' if finish else 'undone'}.{_made_password(result)}"
     return Recovered(name, journal.last_step, ended=True, text=text)
 
@@ -86,8 +96,8 @@ def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> SetUp
 def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Takes away what this set-up made: containers, and volumes only where nobody can have used them yet."""
     created = [str(name) for name in journal.facts("volumes").get("created", [])]
-    if created and _reached_people(journal) and _has_users(stack, host):
-        raise RefusedInUseError
+    if created and _served(journal):
+        _refuse_when_used(stack, host)
     with changing(stack, host, "undo-setup", resume=journal) as change:
         change.step("down", "Taking the stack down")
         host.processes.run(compose.down(stack, host.compose))
@@ -97,6 +107,20 @@ def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> Non
                 place.env_file, with_values(read_env_file(place.env_file).text, {"CHATWOOT_INSTANCE_ID": ""})
             )
             host.processes.run(docker.remove_volumes(*created))
+
+
+def _served(journal: Journal) -> bool:
+    """Whether the web may have run, and not been found unused by an earlier undo already."""
+    steps = {step.step for step in journal.steps}
+    return "start" in steps and "remove-volumes" not in steps
+
+
+def _refuse_when_used(stack: Stack, host: Host) -> None:
+    # Before the journal says that an undo began: --finish must still mean setup.
+    host.processes.run(compose.up(stack, host.compose, DATABASE))
+    wait_until_healthy(stack, host, (DATABASE,))
+    if database_state(stack, host).users:
+        raise RefusedInUseError
 
 
 class RefusedInUseError(RefusedError):
@@ -109,16 +133,6 @@ class RefusedInUseError(RefusedError):
             "The stack has users already; undoing set-up would remove their data",
             remedy="Type 'invoke recover --finish'.",
         )
-
-
-def _reached_people(journal: Journal) -> bool:
-    # An undo that was itself cut off had this answered, and may have stopped the database since.
-    first = journal.opening.operation == "setup"
-    return first and any(each.step == "administrator" for each in journal.steps)
-
-
-def _has_users(stack: Stack, host: Host) -> bool:
-    return database_state(stack, host).users > 0
 
 
 def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
@@ -166,6 +180,10 @@ def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> Non
     restore(stack, host, source, RestoreOptions(**{**options, "yes": True}))
 
 
+def _finish_upgrade(place: Place, _: Stack, host: Host, journal: Journal) -> None:
+    finish_upgrade(open_with(place, host), host, journal)
+
+
 FINISH: dict[str, Action] = {
     "setup": _finish_setup,
     "secrets": _finish_secrets,
@@ -176,6 +194,9 @@ FINISH: dict[str, Action] = {
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
     "backup": _finish_backup,
     "restore": _finish_restore,
+    "upgrade": _finish_upgrade,
+    "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
+    "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
     "undo-secrets": _close,
@@ -191,6 +212,9 @@ UNDO: dict[str, Action] = {
     "migrate": _close,
     "backup": _undo_backup,
     "restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
+    "upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
+    "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
+    "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
     "undo-secrets": _close,

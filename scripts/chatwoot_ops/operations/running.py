@@ -10,7 +10,7 @@ from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import ConfirmationMissingError, OpsError, PreflightFailedError
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import SERVICES, Stack
-from chatwoot_ops.operations.changing import changing
+from chatwoot_ops.operations.changing import changing, require_quiet
 from chatwoot_ops.operations.containers import containers_of, wait_until_healthy
 from chatwoot_ops.operations.database import ask_database, database_state
 from chatwoot_ops.operations.migrate import needs_preparing, start_data_services
@@ -42,6 +42,8 @@ def up(stack: Stack, host: Host, *, resume: Journal | None = None) -> Started:
 
     Raises PreflightFailedError for a volume that is gone or foreign, and for migrations that have not run.
     """
+    if resume is None:
+        require_quiet(stack, host, "up")
     require(volume_checks(stack, host))
     before = containers_of(stack, host)
     with changing(stack, host, "up", resume=resume) as change:

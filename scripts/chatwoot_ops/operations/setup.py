@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from uuid import uuid4
 
@@ -14,10 +15,10 @@ from chatwoot_ops.model.settings import Settings
 from chatwoot_ops.model.size import parse_size
 from chatwoot_ops.model.stack import DATABASE, SERVICES, Stack
 from chatwoot_ops.operations import administrator as first
-from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.changing import Change, changing, require_quiet
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import database_state
-from chatwoot_ops.operations.images import get_images, pin_images
+from chatwoot_ops.operations.images import get_images, pin_images, require_community
 from chatwoot_ops.operations.instance import record_instance
 from chatwoot_ops.operations.migrate import (
     needs_preparing,
@@ -29,7 +30,7 @@ from chatwoot_ops.operations.opening import Place, open_before_secrets, open_sta
 from chatwoot_ops.operations.preflight import preflight, require
 from chatwoot_ops.operations.secrets import GENERATED, existing_or_example, fill
 from chatwoot_ops.operations.smoke import require_smoke, smoke
-from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
+from chatwoot_ops.operations.volumes import VolumeState, create_volume, look_into, mark_volume, unmark, volume_checks
 
 NOBODY = first.Applicant()
 MEMORY_OF_A_WEB_PROCESS = 400 * 1024**2
@@ -56,7 +57,10 @@ def set_up(
     Raises one of the documented errors; nothing is touched before the preflight checks have passed.
     """
     stack = open_before_secrets(place, existing_or_example(place), GENERATED)
+    if resume is None and place.env_file.exists():
+        require_quiet(stack, host, "setup")
     require(_looked_at_before(stack, host, resume))
+    require_community(stack, host)
     person = _chosen_early(stack, host, who)
     options = {**asdict(who), "quick": quick}
     account = 0
@@ -134,15 +138,24 @@ def _volumes(stack: Stack, host: Host, change: Change) -> Stack:
     states = {service: look_into(stack, host, service) for service in stack.volumes}
     created = [state.name for state in states.values() if not state.exists]
     change.step("volumes", "Making the volumes", instance=new_instance, created=created)
+    try:
+        _make_and_mark(stack, host, states, new_instance)
+    except BaseException:
+        # Marked for an id that .env never came to know, they would be refused as another installation's.
+        unmark(stack, host, states)
+        raise
+    for name in created:
+        change.made(f"volume {name} created")
+    return _write(stack, change, "instance", "Writing the instance id", {"CHATWOOT_INSTANCE_ID": new_instance})
+
+
+def _make_and_mark(stack: Stack, host: Host, states: Mapping[str, VolumeState], instance: str) -> None:
     for service, state in states.items():
         if not state.exists:
             create_volume(stack, host, service)
         if not state.instance:
-            mark_volume(stack, host, service, new_instance)
-    for name in created:
-        change.made(f"volume {name} created")
-    require(volume_checks(stack, host, expected=new_instance))
-    return _write(stack, change, "instance", "Writing the instance id", {"CHATWOOT_INSTANCE_ID": new_instance})
+            mark_volume(stack, host, service, instance)
+    require(volume_checks(stack, host, expected=instance))
 
 
 def _database(stack: Stack, host: Host, change: Change) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.host import Host
@@ -110,6 +111,17 @@ def mark_volume(stack: Stack, host: Host, service: str, instance: str, *, fill: 
     beginning = "touch .initializing; chmod 666 .initializing;" if fill and service == DATABASE and state.empty else ""
     script = f"cd /volume && {beginning} cat > {MARKER}.partial && mv {MARKER}.partial {MARKER} && sync"
     host.processes.run(docker.in_volume(stack.images[DATABASE], state.name, script, write=True, stdin=f"{instance}\n"))
+
+
+def unmark(stack: Stack, host: Host, before: Mapping[str, VolumeState]) -> None:
+    """Puts the volumes back as they were before they were made and marked; nothing has been written to them since."""
+    made = [state.name for state in before.values() if not state.exists]
+    if made:
+        host.processes.try_run(docker.remove_volumes(*made))
+    script = f"rm -f /volume/{MARKER} /volume/{MARKER}.partial /volume/.initializing"
+    for state in before.values():
+        if state.exists and not state.instance:
+            host.processes.try_run(docker.in_volume(stack.images[DATABASE], state.name, script, write=True))
 
 
 def volume_sizes(host: Host) -> dict[str, str]:
