@@ -1,4 +1,5 @@
 """Recovering backup, restore, upgrade and rollback: cut off at any step, the old data serves or one command away."""
+# ruff: noqa: PLR0917 - pytest hands its fixtures over by name
 
 import json
 from dataclasses import asdict
