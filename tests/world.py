@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 from chatwoot_ops.adapters.env_file import read_env_file, with_values
@@ -23,11 +24,15 @@ DIGEST = "sha256:" + "d" * 64
 LOGIN_CLOSED = Answer(302, headers={"Location": "http://127.0.0.1:3002/app/login"})
 
 
+@cache
+def _filled():
+    return with_values((FOLDER / ".env.example").read_text(encoding="utf-8"), SECRETS)
+
+
 def place_in(folder, **values):
     """A place whose `.env` is the example with its secrets filled and these values."""
     place = Place(FOLDER, folder / ".env")
-    text = with_values(place.example.read_text(encoding="utf-8"), {**SECRETS, **values})
-    place.env_file.write_text(text, encoding="utf-8")
+    place.env_file.write_text(with_values(_filled(), values) if values else _filled(), encoding="utf-8")
     place.env_file.chmod(0o600)
     return place
 
@@ -121,6 +126,7 @@ def well_stack(host):
     engine.on("'lagging'", schema_answer()).on("chatwoot_ops.instance", json.dumps([INSTANCE]))
     who = {"token": "token-of-ada-123456", "user": 5, "pubsub": "pubsub-of-ada-123456", "account": 3}
     engine.on("access_tokens", json.dumps(who))
+    engine.on("PGPASSWORD=", "1\n")
     engine.on("redis-cli EVAL", queue_answer()).on("redis-cli EXISTS", "0\n").on("redis-cli LLEN", "0\n")
     engine.on("df -Pk", "Filesystem 1 2 3 Use Mounted\n/dev/x 100 40 60 40% /data\n")
     stored = []
