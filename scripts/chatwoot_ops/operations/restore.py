@@ -16,6 +16,7 @@ from chatwoot_ops.errors import (
 from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.backup import require_whole
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.database import versions_of_image
@@ -26,6 +27,8 @@ from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.restore_settings import (
+    BEFORE_RESTORE,
+    BEFORE_UPGRADE,
     Given,
     bring_settings,
     drop_saved,
@@ -142,14 +145,17 @@ def _restore(  # noqa: PLR0917 - one story, told once
         if isinstance(error, OpsError):
             raise old_serves(error) from error
         raise
-    save_settings(stack)
+    save_settings(stack, BEFORE_RESTORE)
     if keys:
         change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
         write_keys(stack, keys)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate)
     change.step("clean", "Removing clusters older than the one before")
+    # The cluster before an upgrade goes with the older ones, and with it the way back.
+    for name in (WAY_BACK, BEFORE_UPGRADE):
+        drop_saved(stack, name)
     host.processes.run(staging.remove_clusters_but(stack, f"clusters/{cluster}", previous))
-    drop_saved(stack)
+    drop_saved(stack, BEFORE_RESTORE)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
     return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, redis, staging
-from chatwoot_ops.errors import NothingServesError, OpsError, RestoreFailedError
+from chatwoot_ops.errors import InterruptedByOperatorError, NothingServesError, OpsError, RestoreFailedError
 from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, Stack
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.migrate import prepare
-from chatwoot_ops.operations.restore_settings import drop_saved, put_settings_back
+from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, drop_saved, put_settings_back
 from chatwoot_ops.operations.smoke import smoke
 
 
@@ -26,28 +28,35 @@ def swap_in(stack: Stack, host: Host, change: Change, cluster: str, previous: st
 
     The worker stops before Redis is flushed: running, it would lose its cron jobs (recordings/README.md).
     """
-    target = f"clusters/{cluster}"
-    stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
-    change.step("stop", "Stopping worker and database", previous=previous, target=target)
+    facts = {"previous": previous, "target": f"clusters/{cluster}"}
+    change.step("stop", "Stopping worker and database", **facts)
     try:
-        host.processes.run(compose.stop(stack, host.compose, *stopped))
-        began = host.clock.monotonic()
-        host.processes.run(compose.stop(stack, host.compose, DATABASE))
-        change.step("swap", "Putting the new cluster in place", previous=previous, target=target)
-        _flush(stack, host)
-        host.processes.run(staging.swap(stack, target))
-        change.step("start", "Starting database and worker")
-        start_data(stack, host)
-        away = round(host.clock.monotonic() - began, 1)
-        if migrate:
-            prepare(stack, host, change)
-        start_rest(stack, host)
+        away = _swap(stack, host, change, facts, migrate=migrate)
         change.step("smoke", "Asking the running stack")
         _require_well(stack, host)
+    except KeyboardInterrupt:
+        _put_back_or_give_up(stack, host, change, previous, InterruptedByOperatorError("it was interrupted"))
+        raise
     except OpsError as error:
         _put_back_or_give_up(stack, host, change, previous, error)
         raise old_serves(error) from error
     return away
+
+
+def _swap(stack: Stack, host: Host, change: Change, facts: Mapping[str, str], *, migrate: bool) -> float:
+    stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
+    host.processes.run(compose.stop(stack, host.compose, *stopped))
+    with host.timed() as away:
+        host.processes.run(compose.stop(stack, host.compose, DATABASE))
+        change.step("swap", "Putting the new cluster in place", **facts)
+        _flush(stack, host)
+        host.processes.run(staging.swap(stack, facts["target"]))
+        change.step("start", "Starting database and worker")
+        start_data(stack, host)
+    if migrate:
+        prepare(stack, host, change)
+    start_rest(stack, host)
+    return round(away[0], 1)
 
 
 def start_data(stack: Stack, host: Host) -> None:
@@ -85,7 +94,8 @@ def drop_staged(stack: Stack, host: Host, operation: str, cluster: str) -> None:
 def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str, error: OpsError) -> None:
     change.step("put-back", "Putting the old cluster back", previous=previous)
     try:
-        put_back(stack, host, previous)
+        put_back(stack, host, previous, BEFORE_RESTORE)
+        drop_saved(stack, BEFORE_RESTORE)
     except OpsError as second:
         details = (*error.details, f"putting the old data back: {second.message}", *second.details)
         place = previous or "its root"
@@ -93,9 +103,9 @@ def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str
         raise NothingServesError(f"The restore failed: {error.message}", details=details, remedy=remedy) from error
 
 
-def put_back(stack: Stack, host: Host, previous: str) -> None:
-    """Cluster and settings from before in service again, the queue empty, and the stack healthy."""
-    put_settings_back(stack)
+def put_back(stack: Stack, host: Host, previous: str, saved: str) -> None:
+    """Cluster and settings (kept under this name) from before in service again, the queue empty, the stack healthy."""
+    put_settings_back(stack, saved)
     host.processes.run(compose.stop(stack, host.compose, SIDEKIQ, DATABASE))
     if host.processes.run(staging.current_cluster(stack)).stdout.strip() != previous:
         _flush(stack, host)
@@ -108,10 +118,12 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
     """What `recover --undo` does: the old cluster serves, and what was built beside it is gone."""
     with changing(stack, host, "undo-restore", resume=journal) as change:
         facts, stopped = journal.facts("stage"), journal.facts("stop")
+        if journal.reached("keys"):
+            put_settings_back(stack, BEFORE_RESTORE)
         if stopped:
             change.step("put-back", "Putting the old cluster back", previous=stopped["previous"])
-            put_back(stack, host, str(stopped["previous"]))
+            put_back(stack, host, str(stopped["previous"]), BEFORE_RESTORE)
         if facts:
             change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
             drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
-        drop_saved(stack)
+        drop_saved(stack, BEFORE_RESTORE)
