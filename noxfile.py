@@ -12,12 +12,15 @@ import nox
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 nox.needs_version = ">=2026.10.20"
-# One environment, made by scripts/bootstrap from the hashed lock: a session that installed its own could differ from it.
+# One environment, made by scripts/bootstrap from the hashed lock: a session that made its own could differ from it.
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "types", "layers", "tests", "docs", "stack", "smoke"]
 nox.options.stop_on_first_error = False
 
-PYTHON = ["scripts/chatwoot_ops", "tests", "tasks.py", "noxfile.py", "infra/docker/sandbox/chatwoot-fake/chatwoot_fake"]
+PYTHON = [
+    *("scripts/chatwoot_ops", "tests", "tasks.py", "noxfile.py", "tools", "benchmarks"),
+    "infra/docker/sandbox/chatwoot-fake/chatwoot_fake",
+]
 
 
 @nox.session
@@ -47,8 +50,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation held to the code: tasks, settings, exit codes, links, translations."""
-    session.run("pytest", "tests/test_docs.py", *session.posargs, external=True)
+    """The documentation held to the code: tasks, settings, journal steps, exit codes, links, translations."""
+    session.run("pytest", "tests/test_docs.py", "tests/test_docs_reference.py", *session.posargs, external=True)
 
 
 @nox.session
@@ -65,6 +68,13 @@ def smoke(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def reference(session: nox.Session) -> None:
+    """Writes what is made from other files: the settings tables and the page of benchmarks. The tests compare."""
+    session.run("python", "tools/settings_table.py", external=True)
+    session.run("python", "benchmarks/page.py", external=True)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """The benchmarks; results are committed as data and as the page made from it."""
+    """The benchmarks, all or `-- NAME...`; results are committed as data and as the page made from it."""
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)

@@ -162,6 +162,102 @@ def migrate(_: Context, json: bool = False) -> None:
     perform(lambda place, host: run(opening.open_with(place, host), host), json=json)
 
 
+@task(
+    help={
+        "verify": "Take none; read back every checksum and the dump's table of contents of a set that is there.",
+        "set": "Which set to verify: its name, or latest.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def backup(_: Context, verify: bool = False, set: str = "latest", json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """[keep] Take a backup set while the stack serves, or verify one.
+
+    Example: invoke backup --verify --set latest
+    """
+    from chatwoot_ops.operations import backup as backing_up
+    from chatwoot_ops.operations import opening
+
+    act = (lambda stack, host: backing_up.verify_set(stack, host, set)) if verify else backing_up.back_up
+    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(help={"json": "One JSON object on standard output."})
+def backups(_: Context, json: bool = False) -> None:
+    """[keep] The backup sets: kind, age, size, release, newest message, verified when.
+
+    Example: invoke backups
+    """
+    from chatwoot_ops.operations import backup as backing_up
+    from chatwoot_ops.operations import opening
+
+    perform(lambda place, host: backing_up.list_sets(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    help={
+        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "dump": "Instead of a set: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
+        "storage": "With --dump: a tar of its storage folder, gzipped or not.",
+        "adopt": "Take over a set of another installation.",
+        "migrate": "Bring data of an older release to this one.",
+        "identity": "File with the age private key that opens the set's settings and keys.",
+        "settings": "A copy of the .env that the data was made with, instead of --identity.",
+        "yes": "Confirm on the command line what would be lost.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def restore(  # noqa: PLR0917 - each is a flag
+    _: Context,
+    set: str = "latest",  # noqa: A002 - the flag's name
+    dump: str = "",
+    storage: str = "",
+    adopt: bool = False,
+    migrate: bool = False,
+    identity: str = "",
+    settings: str = "",
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """[keep] Replace the data by a backup set's, or by a dump from elsewhere; shows what would be lost and asks.
+
+    Example: invoke restore --set latest
+    """
+    from chatwoot_ops.operations.restore import RestoreOptions, restore_from
+
+    options = RestoreOptions(yes, adopt, migrate, identity, settings)
+    where = {"set": set, "dump": dump, "storage": storage}
+    perform(lambda place, host: restore_from(place, host, where, options), json=json)
+
+
+@task(
+    help={
+        "to": "The release, such as v4.15.1-ce, or a whole image (else the newest of the repository in use).",
+        "yes": "Confirm the plan on the command line.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def upgrade(_: Context, to: str = "", yes: bool = False, json: bool = False) -> None:
+    """[keep] Move to another release: backup first, migrate, prove; rolled back when it fails.
+
+    Example: invoke upgrade --to v4.15.1-ce
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.upgrade import upgrade as move
+
+    perform(lambda place, host: move(opening.open_with(place, host), host, to=to, yes=yes), json=json)
+
+
+@task(help={"yes": "Confirm on the command line what would be lost.", "json": "One JSON object on standard output."})
+def rollback(_: Context, yes: bool = False, json: bool = False) -> None:
+    """[keep] Back to the release before the last upgrade, with its data as it was then.
+
+    Example: invoke rollback
+    """
+    from chatwoot_ops.operations.rollback import roll_back
+
+    perform(lambda place, host: roll_back(place, host, yes=yes), json=json)
+
+
 @task
 def console(_: Context) -> None:
     """[open] A Rails console in the running web container.

@@ -7,9 +7,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
+
 from chatwoot_ops.model.schema import Secrecy, SettingDefinition, parse_schema
 from chatwoot_ops.model.setting_types import wrong_with
-from dotenv import dotenv_values
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK_PAGE = Path("infra/docker/chatwoot/README.md")
@@ -139,7 +140,13 @@ def test_a_translation_with_another_command_heading_or_mark_is_found():
 
 
 def test_every_page_that_a_person_on_duty_needs_is_translated():
-    pages = ("docs/index.md", "docs/onboarding.md", "docs/reference/exit-codes.md", str(STACK_PAGE))
+    pages = (
+        "docs/index.md",
+        "docs/onboarding.md",
+        "docs/reference/exit-codes.md",
+        "docs/reference/tasks.md",
+        str(STACK_PAGE),
+    )
     wanted = {Path(page) for page in pages}
     wanted |= {page for page in PAGES if page.parent in {Path("docs/runbooks"), Path("docs/how-to")}}
     assert {source_of(page) for page in TRANSLATIONS} >= wanted

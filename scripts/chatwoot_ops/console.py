@@ -19,7 +19,9 @@ from chatwoot_ops.adapters.clock import Clock
 from chatwoot_ops.adapters.files import write_atomically
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.errors import OpsError
+from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.check import Check, Outcome, failures
+from chatwoot_ops.model.size import show_size
 from chatwoot_ops.operations.opening import Place, place_of
 from chatwoot_ops.operations.status import Status
 
@@ -221,6 +223,56 @@ def _migrated(result: Any) -> list[str]:
     return lines
 
 
+def _set_line(each: BackupSet) -> str:
+    manifest = each.manifest
+    newest, verified = manifest.data.newest_message or "no message", each.verified or "never"
+    return (
+        f"{manifest.name:<28} {manifest.kind:<9} {show_size(each.size):>10}  {manifest.release:<12} "
+        f"newest message {newest:<28} verified {verified}"
+    )
+
+
+def _backups(result: Any) -> list[str]:
+    damaged = [f"{name}: cannot be read as a backup set" for name in result.damaged]
+    return [*(_set_line(each) for each in result.sets), *damaged, f"{len(result.sets)} sets in {result.folder}"]
+
+
+def _backed_up(result: Any) -> list[str]:
+    storage, data = result.set.manifest.storage, result.set.manifest.data
+    rows = sum(table.rows for table in data.tables.values())
+    return [
+        _set_line(result.set),
+        f"{rows} rows in {len(data.tables)} tables, {storage.proved} of {storage.files} stored files proved",
+        *(f"warning: {line}" for line in result.warnings),
+        f"Sealed in {result.seconds} s: {result.set.path}",
+    ]
+
+
+def _restored(result: Any) -> list[str]:
+    storage = result.storage
+    against = f"{len(storage.missing)} missing, {len(storage.wrong)} wrong, {len(storage.orphaned)} without a row"
+    return [
+        f"{result.rows} rows in {result.tables} tables, {result.keys}",
+        f"{storage.proved} stored files proved, {against}",
+        f"Restored {result.source} in {result.seconds} s; the database was away for {result.away_seconds} s of them.",
+    ]
+
+
+def _upgraded(result: Any) -> list[str]:
+    if not result.set:
+        return [f"{result.release} runs already, with all its migrations; nothing to do."]
+    return [
+        f"{result.migrations} migrations ran; out of service for {result.away_seconds} s",
+        f"The set made before: {result.set}",
+        f"{result.release} serves. Back to {result.before}: 'invoke rollback'",
+    ]
+
+
+def _rolled_back(result: Any) -> list[str]:
+    lost = ", ".join(f"{count} {name}" for name, count in result.lost.items()) or "nothing"
+    return [f"{result.release} serves again with its data from before the upgrade; given up: {lost}"]
+
+
 _RENDERERS: dict[str, Callable[[Any], Any]] = {
     "tuple": _checks,
     "Status": _status,
@@ -230,5 +282,11 @@ _RENDERERS: dict[str, Callable[[Any], Any]] = {
     "SecretsFilled": lambda result: [f"Filled in {result.path}: {', '.join(result.filled) or 'nothing, all are set'}"],
     "Started": lambda result: [f"{'Was running already' if result.already else 'Runs and is healthy'}: {result.url}"],
     "TakenDown": lambda result: [f"Down. Volumes removed: {', '.join(result.removed) or 'none, all data is kept'}"],
+    "Restored": _restored,
+    "Upgraded": _upgraded,
+    "RolledBack": _rolled_back,
+    "Backups": _backups,
+    "BackedUp": _backed_up,
+    "BackupSet": lambda result: [_set_line(result), "Every checksum and the dump's table of contents were read back."],
     "Recovered": lambda result: [result.text],
 }

@@ -44,6 +44,12 @@ class StackLockedError(RefusedError):
     code = 12
 
 
+class BackupSetInvalidError(RefusedError):
+    """The backup set is missing, not sealed, damaged, foreign, or of a format or release that cannot be restored."""
+
+    code = 13
+
+
 class ConfirmationMissingError(RefusedError):
     """The task would destroy data and was neither confirmed nor asked at a terminal."""
 
@@ -72,6 +78,18 @@ class StackUnhealthyError(FailedError):
     code = 21
 
 
+class BackupFailedError(FailedError):
+    """No sealed set was made; what there was of it has been removed."""
+
+    code = 22
+
+
+class UpgradeRolledBackError(FailedError):
+    """The upgrade failed; release and data are as they were before it, and proved."""
+
+    code = 23
+
+
 class ProvisioningFailedError(FailedError):
     """Chatwoot refused what set-up asked of it, or did not answer."""
 
@@ -82,6 +100,28 @@ class ChecksFailedError(FailedError):
     """Smoke, doctor or rehearsal found a failure."""
 
     code = 25
+
+
+class RestoreFailedError(FailedError):
+    """The restore failed; the data from before it is in service."""
+
+    code = 26
+
+
+class NeedsOperatorError(OpsError):
+    """The stack is not as it was; a person must look."""
+
+
+class NothingServesError(NeedsOperatorError):
+    """The restore failed and the old data could not be put back into service; it is still in its volume."""
+
+    code = 30
+
+
+class RollbackFailedError(NeedsOperatorError):
+    """The upgrade failed and the release before it could not be put back into service."""
+
+    code = 31
 
 
 class InterruptedByOperatorError(OpsError):

@@ -149,9 +149,7 @@ def test_test_runs_nox_in_the_root_of_the_repository(ready):
     assert ready.called() == ["engine"]
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--list"], ["-l"], ["secrets"], ["setup", "--help"], ["test", "--list"]]
-)
+@pytest.mark.parametrize("arguments", [["--list"], ["-l"], ["secrets"], ["setup", "--help"], ["test", "--list"]])
 def test_what_needs_no_engine_does_not_ask_for_one(ready, arguments):
     ready.engine("exit 11")
     assert ready.run(*arguments).returncode == 0
@@ -250,9 +248,7 @@ def without_python(checkout, os_release="ID=debian\n"):
     """Its user is not root; what apt-get installs is a Python that fits."""
     (checkout.bin / "python3").unlink()
     checkout.has("fresh-python", FAKE_PYTHON)
-    checkout.has(
-        "apt-get", f'#!/bin/sh\necho "apt-get $*" >>"$CALLS"\ncp fresh-python "{checkout.bin}/python3"\n'
-    )
+    checkout.has("apt-get", f'#!/bin/sh\necho "apt-get $*" >>"$CALLS"\ncp fresh-python "{checkout.bin}/python3"\n')
     checkout.has("id", "#!/bin/sh\necho 1000\n")
     checkout.has("sudo", '#!/bin/sh\nshift\ncd "${0%/*}" && exec "$@"\n')
     (checkout.elsewhere / "os-release").write_text(os_release)

@@ -51,9 +51,7 @@ class Sandbox:
         files = {"CALLS": self.calls, "CONTEXTS": self.contexts, "STATE": self.state}
         environment = {"PATH": self.path, "TMPDIR": self.temporary} | files | settings
         command = [self.folder / "build", *names]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
     def built(self, *names):
         """The images that a call really builds, without the common part of their names."""

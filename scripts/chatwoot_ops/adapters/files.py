@@ -49,3 +49,9 @@ def ensure_private_folder(folder: Path) -> None:
     """Makes a folder that only its owner can enter, or takes the others' rights away."""
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     folder.chmod(PRIVATE_FOLDER)
+
+
+def is_gzipped(path: Path) -> bool:
+    """Whether a file begins as gzip files do."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"

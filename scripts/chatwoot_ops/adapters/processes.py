@@ -7,13 +7,18 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from threading import Thread
+from typing import IO
 
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.command import Command, Finished
 
 LAST_LINES = 15
+CHUNK_BYTES = 1024 * 1024
 INTERRUPT_GRACE_SECONDS = 20
 _MASK = "********"
 _PR_SET_PDEATHSIG = 1
@@ -28,6 +33,65 @@ def _die_with_parent() -> None:
 def _environment(command: Command) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if key not in command.without}
     return {**inherited, **command.environment}
+
+
+class SessionEndedError(Exception):
+    """The program at the other end of a session is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A running program that answers line by line."""
+
+    child: subprocess.Popen[bytes]
+
+    def send(self, text: str) -> None:
+        """Writes text to it."""
+        try:
+            if self.child.stdin:
+                self.child.stdin.write(text.encode())
+                self.child.stdin.flush()
+        except BrokenPipeError as error:
+            raise SessionEndedError from error
+
+    def read_line(self) -> str:
+        """Its next line, without the line end."""
+        line = self.child.stdout.readline() if self.child.stdout else b""
+        if not line:
+            raise SessionEndedError
+        return line.decode(errors="replace").rstrip("\n")
+
+    def close(self) -> None:
+        """Ends its standard input."""
+        if self.child.stdin:
+            self.child.stdin.close()
+
+
+class _Drain:
+    """Reads a pipe in a thread of its own, so that a talkative program never blocks; keeps the last lines."""
+
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        self._lines: deque[str] = deque(maxlen=200)
+        self._thread = Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[bytes] | None) -> None:
+        for line in pipe or ():
+            self._lines.append(line.decode(errors="replace"))
+
+    def text(self) -> str:
+        """What was read, once the pipe is at its end."""
+        self._thread.join(timeout=INTERRUPT_GRACE_SECONDS)
+        return "".join(self._lines)
+
+
+def _write_all(pipe: IO[bytes], chunks: Iterable[bytes]) -> None:
+    # The program may end before its input does; its exit code then says why.
+    with suppress(BrokenPipeError):
+        for chunk in chunks:
+            pipe.write(chunk)
+    with suppress(BrokenPipeError):
+        pipe.close()
 
 
 @dataclass(slots=True)
@@ -80,6 +144,88 @@ class Processes:
         except BaseException:
             self._end(child)
             raise
+
+    def save_output(self, command: Command, sink: Callable[[bytes], object]) -> None:
+        """Hands standard output over in chunks as it comes, so that memory stays flat.
+
+        Raises CommandFailedError like run.
+        """
+        child = self._start_binary(command, subprocess.DEVNULL)
+        errors = _Drain(child.stderr)
+        try:
+            while chunk := child.stdout.read(CHUNK_BYTES) if child.stdout else b"":
+                sink(chunk)
+            child.wait(timeout=command.timeout)
+        except BaseException:
+            self._kill(child)
+            raise
+        self._require_end(command, child, errors)
+
+    def feed(self, command: Command, chunks: Iterable[bytes]) -> str:
+        """Feeds standard input chunk by chunk; returns standard output.
+
+        Raises CommandFailedError like run.
+        """
+        child = self._start_binary(command, subprocess.PIPE)
+        errors, output = _Drain(child.stderr), _Drain(child.stdout)
+        try:
+            if child.stdin:
+                _write_all(child.stdin, chunks)
+            child.wait(timeout=command.timeout)
+        except BaseException:
+            self._kill(child)
+            raise
+        self._require_end(command, child, errors)
+        return output.text()
+
+    @contextmanager
+    def session(self, command: Command) -> Iterator[Session]:
+        """A program that is talked to line by line; it ends with the block.
+
+        Raises CommandFailedError when it ended by itself, or badly.
+        """
+        child = self._start_binary(command, subprocess.PIPE)
+        errors = _Drain(child.stderr)
+        try:
+            yield Session(child)
+            child.wait(timeout=INTERRUPT_GRACE_SECONDS)
+        except SessionEndedError:
+            child.wait()
+            self._require_end(command, child, errors)
+            raise self._failure(command, "it ended too early") from None
+        except BaseException:
+            self._kill(child)
+            raise
+        self._require_end(command, child, errors)
+
+    def _require_end(self, command: Command, child: subprocess.Popen[bytes], errors: _Drain) -> None:
+        if child.returncode != 0:
+            finished = Finished(child.returncode, "", errors.text())
+            raise self._failure(
+                command, f"{command.argv[0].rpartition('/')[2]} exited with {child.returncode}", finished
+            )
+
+    def _start_binary(self, command: Command, stdin: int) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                command.argv,
+                env=_environment(command),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - as above
+            )
+        except OSError as error:
+            raise self._failure(command, f"{command.argv[0]}: {error.strerror}") from error
+
+    @staticmethod
+    def _kill(child: subprocess.Popen[bytes]) -> None:
+        child.terminate()
+        try:
+            child.wait(timeout=INTERRUPT_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
     def _start(self, command: Command, *, merge: bool = False) -> subprocess.Popen[str]:
         pipe = None if command.interactive else subprocess.PIPE

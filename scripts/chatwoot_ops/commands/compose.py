@@ -36,7 +36,7 @@ def compose(
     return Command(
         (*base, *files, *verb),
         purpose,
-        environment={"CHATWOOT_ENV_FILE": str(stack.env_file)},
+        environment={"CHATWOOT_ENV_FILE": str(stack.env_file), **stack.overrides},
         without=frozenset(item.key for item in stack.settings.schema),
         timeout=timeout,
         stdin=stdin,

@@ -11,18 +11,15 @@ from chatwoot_ops.model.stack import DATABASE, Stack
 
 def query(stack: Stack, program: Path, sql: str, *, purpose: str, timeout: float = 60.0) -> Command:
     """Runs SQL from standard input; bare values on standard output; stops at the first error."""
-    argv = ("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *_where(stack))
+    argv = ("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *where(stack))
     return compose.execute(stack, program, DATABASE, *argv, purpose=purpose, stdin=sql, timeout=timeout)
 
 
 def shell(stack: Stack, program: Path, *, superuser: bool) -> Command:
     """An interactive psql, as Chatwoot's own role unless the superuser is asked for."""
-    where = (
-        _where(stack)
-        if superuser
-        else ("-U", stack.settings["POSTGRES_USERNAME"], "-d", stack.settings["POSTGRES_DATABASE"])
-    )
-    return compose.interact(stack, program, DATABASE, "psql", *where, purpose="Opening psql")
+    own = ("-U", stack.settings["POSTGRES_USERNAME"], "-d", stack.settings["POSTGRES_DATABASE"])
+    options = where(stack) if superuser else own
+    return compose.interact(stack, program, DATABASE, "psql", *options, purpose="Opening psql")
 
 
 def sign_in(stack: Stack, program: Path) -> Command:
@@ -35,5 +32,6 @@ def sign_in(stack: Stack, program: Path) -> Command:
     return compose.execute(stack, program, DATABASE, "sh", "-c", script, purpose="Signing in to the database")
 
 
-def _where(stack: Stack) -> tuple[str, ...]:
+def where(stack: Stack) -> tuple[str, ...]:
+    """The options that name the superuser and Chatwoot's database."""
     return ("-U", stack.settings["POSTGRES_SUPERUSER"], "-d", stack.settings["POSTGRES_DATABASE"])

@@ -70,7 +70,9 @@ def remove_network(name: str) -> Command:
     return docker("network", "rm", name, purpose=f"Removing the network {name}")
 
 
-def in_volume(image: str, volume_name: str, script: str, *, write: bool = False, stdin: str | None = None) -> Command:
+def in_volume(
+    image: str, volume_name: str, script: str, *, write: bool = False, stdin: str | None = None, timeout: float = 600
+) -> Command:
     """A shell script of ours in a one-off container that has a volume at /volume; it has no network.
 
     `stdin` is handed to the script, which is where values travel.
@@ -92,7 +94,7 @@ def in_volume(image: str, volume_name: str, script: str, *, write: bool = False,
         "-c",
         script,
     )
-    return docker(*argv, purpose=f"Looking into the volume {volume_name}", timeout=120, stdin=stdin)
+    return docker(*argv, purpose=f"Looking into the volume {volume_name}", timeout=timeout, stdin=stdin)
 
 
 def one_off_containers(project: str, operation: str = "") -> Command:

@@ -44,6 +44,10 @@ class Journal:
         """The step that was announced last."""
         return self.steps[-1].step if self.steps else "nothing yet"
 
+    def reached(self, step: str) -> bool:
+        """Whether a step was announced."""
+        return any(each.step == step for each in self.steps)
+
     def facts(self, step: str) -> Mapping[str, Any]:
         """What was noted with a step, empty where it was never reached."""
         return next((each.facts for each in self.steps if each.step == step), {})

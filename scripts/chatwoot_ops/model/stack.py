@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatwoot_ops.model.settings import Settings
@@ -13,11 +14,20 @@ SERVICES = (DATABASE, REDIS, RAILS, SIDEKIQ)
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack: its settings, the folder of its compose files, and the file its settings came from."""
+    """A stack: its settings, the folder of its compose files, and the file its settings came from.
+
+    `overrides` are settings that stand in for those of the file, such as the image that an upgrade prepares with.
+    """
 
     settings: Settings
     compose_folder: Path
     env_file: Path
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where backup sets are kept: BACKUP_FOLDER, beside the settings where it is a relative path."""
+        return self.env_file.parent / self.settings["BACKUP_FOLDER"]
 
     @property
     def project(self) -> str:

@@ -92,6 +92,21 @@ def _version(image: str, host: Host) -> str:
     return version
 
 
+def repository_of(image: str, host: Host) -> str:
+    """The repository that an image reference names; for a bare id, the one its image here is tagged with.
+
+    Raises ReleaseRefusedError where nothing says it.
+    """
+    if not image.startswith("sha256:"):
+        return image.partition("@")[0].rpartition(":")[0] or image
+    tags = _inspect_required(image, host)["RepoTags"]
+    if not tags:
+        raise ReleaseRefusedError(
+            "The running image has no name any more", remedy="Give a whole image: --to REPOSITORY:TAG"
+        )
+    return str(tags[0]).rpartition(":")[0]
+
+
 def fake_release(image: str, host: Host) -> str:
     """The release that a sandbox image imitates, "" for a real Chatwoot or an image that is not here."""
     inspected = _inspect(image, host)

@@ -14,6 +14,12 @@ CREATE TABLE IF NOT EXISTS chatwoot_ops.instance (id uuid PRIMARY KEY, recorded_
 INSERT INTO chatwoot_ops.instance (id)
 SELECT '%(id)s' WHERE NOT EXISTS (SELECT FROM chatwoot_ops.instance);
 """
+RECORD_ANEW = """
+CREATE SCHEMA IF NOT EXISTS chatwoot_ops;
+CREATE TABLE IF NOT EXISTS chatwoot_ops.instance (id uuid PRIMARY KEY, recorded_at timestamptz NOT NULL DEFAULT now());
+DELETE FROM chatwoot_ops.instance WHERE id <> '%(id)s';
+INSERT INTO chatwoot_ops.instance (id) SELECT '%(id)s' WHERE NOT EXISTS (SELECT FROM chatwoot_ops.instance);
+"""
 _ASK = "SELECT coalesce(json_agg(id), '[]') FROM chatwoot_ops.instance"
 
 

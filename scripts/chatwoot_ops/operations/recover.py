@@ -12,14 +12,20 @@ from chatwoot_ops.errors import RefusedError, StackLockedError
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.backup import back_up
+from chatwoot_ops.operations.backup import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import database_state
 from chatwoot_ops.operations.migrate import migrate_again
-from chatwoot_ops.operations.opening import Place, unchecked_stack
+from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
+from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upgrade
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
-from chatwoot_ops.operations.setup import set_up
+from chatwoot_ops.operations.setup import SetUp, set_up
+from chatwoot_ops.operations.source import source_again
+from chatwoot_ops.operations.swapping import undo_restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,17 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     host.reporter.step(f"Ending what '{name}' left running")
     end_one_offs(stack, host)
     actions = FINISH if finish else UNDO
-    actions[name](place, stack, host, journal)
-    return Recovered(name, journal.last_step, ended=True, text=f"'{name}' was {'finished' if finish else 'undone'}.")
+    result = actions[name](place, stack, host, journal)
+    text = f"'{name}' was {'finished' if finish else 'undone'}.{_made_password(result)}"
+    return Recovered(name, journal.last_step, ended=True, text=text)
+
+
+def _made_password(result: object) -> str:
+    # Nobody else will ever show it.
+    if not isinstance(result, SetUp) or not result.password:
+        return ""
+    who = f"Administrator: {result.administrator} (account {result.account})"
+    return f"\n{who}\nPassword, shown this once: {result.password}"
 
 
 def _meaning(journal: Journal) -> str:
@@ -64,16 +79,16 @@ def _meaning(journal: Journal) -> str:
     )
 
 
-def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> None:
+def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> SetUp:
     options = journal.opening.options
     who = Applicant(*(str(options.get(key, "")) for key in ("name", "email", "company")))
-    set_up(place, host, who, quick=bool(options.get("quick")), resume=journal)
+    return set_up(place, host, who, quick=bool(options.get("quick")), resume=journal)
 
 
 def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Takes away what this set-up made: containers, and volumes only where nobody can have used them yet."""
     created = [str(name) for name in journal.facts("volumes").get("created", [])]
-    if created and _served(journal):
+    if created and _reached_people(journal):
         _refuse_when_used(stack, host)
     with changing(stack, host, "undo-setup", resume=journal) as change:
         change.step("down", "Taking the stack down")
@@ -86,10 +101,11 @@ def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> Non
             host.processes.run(docker.remove_volumes(*created))
 
 
-def _served(journal: Journal) -> bool:
-    """Whether the web may have run, and not been found unused by an earlier undo already."""
-    steps = {step.step for step in journal.steps}
-    return "start" in steps and "remove-volumes" not in steps
+def _reached_people(journal: Journal) -> bool:
+    # From the start of the web on, whoever reaches the port can have made an account.
+    # An undo that was itself cut off had this answered, and may have stopped the database since.
+    first = journal.opening.operation == "setup"
+    return first and any(each.step == "start" for each in journal.steps)
 
 
 def _refuse_when_used(stack: Stack, host: Host) -> None:
@@ -119,7 +135,8 @@ def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) ->
 
 def _close(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """For operations whose every step leaves the old state or the new one: there is nothing to put back."""
-    with changing(stack, host, f"undo-{journal.opening.operation}", resume=journal) as change:
+    name = f"undo-{journal.opening.operation.removeprefix('undo-')}"
+    with changing(stack, host, name, resume=journal) as change:
         change.step("nothing", "Nothing has to be put back")
 
 
@@ -137,6 +154,29 @@ def _undo_down(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
 
 Action = Callable[[Place, Stack, Host, Journal], object]
 
+
+def _finish_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    back_up(stack, host, resume=journal)
+
+
+def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    with changing(stack, host, "undo-backup", resume=journal) as change:
+        change.step("drop-partial", "Removing the set that was not sealed")
+        sets_of(stack).drop_partials()
+
+
+def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    """Begins again where the old cluster still serves; otherwise what was swapped in is proved."""
+    undo_restore(stack, host, journal)
+    options = dict(journal.opening.options)
+    source = source_again(stack, options.pop("source"))
+    restore(stack, host, source, RestoreOptions(**{**options, "yes": True}))
+
+
+def _finish_upgrade(place: Place, _: Stack, host: Host, journal: Journal) -> None:
+    finish_upgrade(open_with(place, host), host, journal)
+
+
 FINISH: dict[str, Action] = {
     "setup": _finish_setup,
     "secrets": _finish_secrets,
@@ -145,8 +185,17 @@ FINISH: dict[str, Action] = {
         stack, host, volumes=bool(journal.opening.options.get("volumes")), resume=journal
     ),
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
+    "backup": _finish_backup,
+    "restore": _finish_restore,
+    "upgrade": _finish_upgrade,
+    "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
+    "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
+    "undo-secrets": _close,
+    "undo-migrate": _close,
+    "undo-backup": _undo_backup,
+    "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
     "setup": _undo_setup,
@@ -154,6 +203,15 @@ UNDO: dict[str, Action] = {
     "up": _stop,
     "down": _undo_down,
     "migrate": _close,
+    "backup": _undo_backup,
+    "restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
+    "upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
+    "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
+    "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": _undo_setup,
     "undo-up": _stop,
+    "undo-secrets": _close,
+    "undo-migrate": _close,
+    "undo-backup": _undo_backup,
+    "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }

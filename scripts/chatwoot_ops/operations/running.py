@@ -45,7 +45,7 @@ def up(stack: Stack, host: Host, *, resume: Journal | None = None) -> Started:
     if resume is None:
         require_quiet(stack, host, "up")
     require(volume_checks(stack, host))
-    already = all(each.well for each in containers_of(stack, host)) and len(containers_of(stack, host)) == len(SERVICES)
+    before = containers_of(stack, host)
     with changing(stack, host, "up", resume=resume) as change:
         start_data_services(stack, host, change)
         if needs_preparing(stack, host, database_state(stack, host)):
@@ -54,6 +54,9 @@ def up(stack: Stack, host: Host, *, resume: Journal | None = None) -> Started:
         change.step("start", "Starting web and worker")
         host.processes.run(compose.up(stack, host.compose))
         wait_until_healthy(stack, host, SERVICES)
+    # A changed setting replaces containers of a stack that was well.
+    same = {each.id for each in before} == {each.id for each in containers_of(stack, host)}
+    already = same and len(before) == len(SERVICES) and all(each.well for each in before)
     return Started(stack.settings["FRONTEND_URL"], already)
 
 

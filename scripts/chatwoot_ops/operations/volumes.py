@@ -105,10 +105,10 @@ def create_volume(stack: Stack, host: Host, service: str) -> None:
     host.processes.run(docker.docker("volume", "create", *flags, name, purpose=f"Creating the volume {name}"))
 
 
-def mark_volume(stack: Stack, host: Host, service: str, instance: str) -> None:
-    """Writes the instance's id into a volume; an empty database volume is also marked as one that may be filled."""
+def mark_volume(stack: Stack, host: Host, service: str, instance: str, *, fill: bool = True) -> None:
+    """Writes the instance's id into a volume; an empty database volume is marked as one that may be filled, or not."""
     state = look_into(stack, host, service)
-    beginning = "touch .initializing; chmod 666 .initializing;" if service == DATABASE and state.empty else ""
+    beginning = "touch .initializing; chmod 666 .initializing;" if fill and service == DATABASE and state.empty else ""
     script = f"cd /volume && {beginning} cat > {MARKER}.partial && mv {MARKER}.partial {MARKER} && sync"
     host.processes.run(docker.in_volume(stack.images[DATABASE], state.name, script, write=True, stdin=f"{instance}\n"))
 

@@ -10,6 +10,7 @@ from chatwoot_ops.operations.administrator import PAGE
 from chatwoot_ops.operations.probes.asking import Identity, direct_headers
 
 OK = 200
+UNAUTHORIZED = 401
 ORIGIN = "https://chatwoot-ops.invalid"
 _LOGS = "Type 'invoke logs --service chatwoot-rails'"
 
@@ -74,11 +75,8 @@ def tokens(stack: Stack, host: Host, who: Identity) -> list[Check]:
 def _token(name: str, answer: Answer) -> Check:
     if answer.status == OK:
         return passed(name, "accepted")
-    remedy = (
-        "The proxy drops headers with underscores; clients should send api-access-token"
-        if "_" in name.split(",")[1]
-        else _LOGS
-    )
+    dropped = answer.status == UNAUTHORIZED and "_" in name.split(",")[1]
+    remedy = "The proxy drops headers with underscores; clients should send api-access-token" if dropped else _LOGS
     return failed(name, answer.said, remedy)
 
 

@@ -1,4 +1,7 @@
-"""The commands of `bundle exec` that the fake knows (facts 1.1 and 1.3)."""
+"""The commands of `bundle exec` that the fake knows (facts 1.1 and 1.3).
+
+Each imports what it needs when it runs: a database task loads no web server.
+"""
 
 import sys
 from collections.abc import Callable
@@ -14,7 +17,7 @@ WEB_BOOT, WORKER_BOOT, TASK_BOOT, RUNNER_BOOT = 10.0, 11.0, 6.7, 10.7
 
 def web(arguments: list[str]) -> int:
     """`rails s -p PORT -b ADDRESS`."""
-    from chatwoot_fake.web.server import serve
+    from chatwoot_fake.web.server import serve  # noqa: PLC0415 -- see above
 
     boot.boot(WEB_BOOT)
     port = _option(arguments, "-p", environment.filled("PORT", "3000"))
@@ -23,7 +26,7 @@ def web(arguments: list[str]) -> int:
 
 def worker(_arguments: list[str]) -> int:
     """`sidekiq -C config/sidekiq.yml`."""
-    from chatwoot_fake.worker.process import work
+    from chatwoot_fake.worker.process import work  # noqa: PLC0415 -- see above
 
     boot.boot(WORKER_BOOT)
     return work()
@@ -31,7 +34,7 @@ def worker(_arguments: list[str]) -> int:
 
 def database_task(arguments: list[str]) -> int:
     """`rails db:...`."""
-    from chatwoot_fake.prepare.tasks import TASKS
+    from chatwoot_fake.prepare.tasks import TASKS  # noqa: PLC0415 -- see above
 
     task = TASKS.get(arguments[0])
     if task is None:
@@ -42,7 +45,7 @@ def database_task(arguments: list[str]) -> int:
 
 def runner(arguments: list[str]) -> int:
     """`rails runner CODE`: an empty script and a few known ones."""
-    from chatwoot_fake.runner import run
+    from chatwoot_fake.runner import run  # noqa: PLC0415 -- see above
 
     boot.boot(RUNNER_BOOT)
     return run(arguments[0] if arguments else "")
@@ -50,7 +53,7 @@ def runner(arguments: list[str]) -> int:
 
 def console(_arguments: list[str]) -> int:
     """`rails console`: a Python prompt that says what it is."""
-    from chatwoot_fake.console import interact
+    from chatwoot_fake.console import interact  # noqa: PLC0415 -- see above
 
     boot.boot(RUNNER_BOOT)
     return interact()
@@ -61,7 +64,12 @@ def _option(arguments: list[str], name: str, default: str) -> str:
 
 
 RAILS: dict[str, Handler] = {
-    "s": web, "server": web, "runner": runner, "r": runner, "console": console, "c": console,
+    "s": web,
+    "server": web,
+    "runner": runner,
+    "r": runner,
+    "console": console,
+    "c": console,
 }
 
 

@@ -1,4 +1,4 @@
-"""Writes db/migrate at build time: one empty file for each version the release knows, as an operator's tool lists them."""
+"""Writes db/migrate at build time: one empty file for each version that the release knows."""
 
 import sys
 from pathlib import Path

@@ -59,6 +59,7 @@ class Pool:
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(int(environment.number("RAILS_MAX_THREADS", 5)))
         self._idle: list[AsyncConnection[DictRow]] = []
+        self.busy = 0
 
     @property
     def idle(self) -> "AsyncConnection[DictRow] | None":
@@ -69,13 +70,22 @@ class Pool:
     async def session(self) -> AsyncIterator[Session]:
         """A connection that just answered; waits for the database as long as it takes."""
         async with self._slots:
-            connection = await self._alive()
+            self.busy += 1
             try:
-                yield Session(connection)
-            except BaseException:
-                await self._after_trouble(connection)
-                raise
-            self._idle.append(connection)
+                connection = await self._alive()
+                async with self._returned(connection):
+                    yield Session(connection)
+            finally:
+                self.busy -= 1
+
+    @asynccontextmanager
+    async def _returned(self, connection: "AsyncConnection[DictRow]") -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            await self._after_trouble(connection)
+            raise
+        self._idle.append(connection)
 
     async def forget_idle(self) -> None:
         """Drop connections that turned out dead."""
@@ -92,10 +102,19 @@ class Pool:
         return await self._open()
 
     async def _open(self) -> "AsyncConnection[DictRow]":
+        """While it waits for the database it counts as no connection: `/api` says `failing` at once then."""
+        self.busy -= 1
+        try:
+            return await self._connected()
+        finally:
+            self.busy += 1
+
+    async def _connected(self) -> "AsyncConnection[DictRow]":
         while True:
             try:
                 return await AsyncConnection.connect(
-                    **database.parameters(connect_timeout="15"), autocommit=True, row_factory=dict_row)
+                    **database.parameters(connect_timeout="15"), autocommit=True, row_factory=dict_row
+                )
             except psycopg.OperationalError as problem:
                 if any(word in str(problem) for word in HOPELESS) and "resolve" not in str(problem):
                     raise

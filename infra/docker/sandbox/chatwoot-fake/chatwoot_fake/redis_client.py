@@ -23,11 +23,11 @@ def url() -> str:
     return environment.filled("REDIS_URL", "redis://127.0.0.1:6379")
 
 
-def client() -> "redis.Redis[Any]":
+def client() -> redis.Redis:
     """For commands that run once."""
     return redis.Redis.from_url(url(), **_arguments())
 
 
-def async_client(**overrides: Any) -> "redis.asyncio.Redis[Any]":  # noqa: ANN401 -- passed through
+def async_client(**overrides: Any) -> redis.asyncio.Redis:  # noqa: ANN401 -- passed through
     """For the web and the worker."""
     return redis.asyncio.Redis.from_url(url(), **{**_arguments(), **overrides})

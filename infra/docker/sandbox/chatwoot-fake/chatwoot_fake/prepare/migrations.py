@@ -33,21 +33,42 @@ class Migration:
 
 
 LADDER = (
-    Migration("20260604000000", "AddIconColorToCategories", (4, 15, 0), (
-        "ALTER TABLE IF EXISTS categories ADD COLUMN icon_color varchar DEFAULT ''",)),
-    Migration("20260610000000", "AddProviderConfigToTwilio", (4, 15, 0), (
-        "ALTER TABLE IF EXISTS channel_twilio_sms ADD COLUMN provider_config jsonb DEFAULT '{}'",)),
-    Migration("20260611184600", "CreateUserSessions", (4, 15, 0), (
-        "CREATE TABLE user_sessions (id bigserial PRIMARY KEY, user_id bigint NOT NULL REFERENCES users,"
-        " client_id varchar NOT NULL, ip_address varchar, user_agent varchar, browser_name varchar,"
-        " browser_version varchar, device_name varchar, platform_name varchar, platform_version varchar,"
-        " city varchar, country varchar, country_code varchar, last_activity_at timestamp(6),"
-        " created_at timestamp(6) NOT NULL, updated_at timestamp(6) NOT NULL)",
-        "CREATE INDEX index_user_sessions_on_user_id ON user_sessions (user_id)",
-        "CREATE UNIQUE INDEX index_user_sessions_on_user_id_and_client_id ON user_sessions (user_id, client_id)")),
-    Migration("20260701090000", "InventedToFailInTheMiddle", (4, 15, 2), (
-        "ALTER TABLE webhooks ADD COLUMN IF NOT EXISTS invented_by_fake integer",),
-        own_transaction=False, fails=True),
+    Migration(
+        "20260604000000",
+        "AddIconColorToCategories",
+        (4, 15, 0),
+        ("ALTER TABLE IF EXISTS categories ADD COLUMN icon_color varchar DEFAULT ''",),
+    ),
+    Migration(
+        "20260610000000",
+        "AddProviderConfigToTwilio",
+        (4, 15, 0),
+        ("ALTER TABLE IF EXISTS channel_twilio_sms ADD COLUMN provider_config jsonb DEFAULT '{}'",),
+    ),
+    Migration(
+        "20260611184600",
+        "CreateUserSessions",
+        (4, 15, 0),
+        (
+            (
+                "CREATE TABLE user_sessions (id bigserial PRIMARY KEY, user_id bigint NOT NULL REFERENCES users,"
+                " client_id varchar NOT NULL, ip_address varchar, user_agent varchar, browser_name varchar,"
+                " browser_version varchar, device_name varchar, platform_name varchar, platform_version varchar,"
+                " city varchar, country varchar, country_code varchar, last_activity_at timestamp(6),"
+                " created_at timestamp(6) NOT NULL, updated_at timestamp(6) NOT NULL)"
+            ),
+            "CREATE INDEX index_user_sessions_on_user_id ON user_sessions (user_id)",
+            "CREATE UNIQUE INDEX index_user_sessions_on_user_id_and_client_id ON user_sessions (user_id, client_id)",
+        ),
+    ),
+    Migration(
+        "20260701090000",
+        "InventedToFailInTheMiddle",
+        (4, 15, 2),
+        ("ALTER TABLE webhooks ADD COLUMN IF NOT EXISTS invented_by_fake integer",),
+        own_transaction=False,
+        fails=True,
+    ),
 )
 
 
@@ -75,7 +96,8 @@ def apply_missing_tables(connection: Database) -> None:
             connection.execute(statement.encode())
     versions = [step for step in known_versions() if step not in {s.version for s in LADDER if s.fails}]
     connection.cursor().executemany(
-        "INSERT INTO schema_migrations (version) VALUES (%s) ON CONFLICT DO NOTHING", [(v,) for v in versions])
+        "INSERT INTO schema_migrations (version) VALUES (%s) ON CONFLICT DO NOTHING", [(v,) for v in versions]
+    )
 
 
 def migrate(connection: Database, after: Callable[[str], None]) -> None:
@@ -115,5 +137,6 @@ def _execute(connection: Database, step: Migration) -> None:
     if step.fails:
         raise PrepareError(
             "StandardError: An error has occurred, all later migrations canceled:\n"
-            "chatwoot-fake: this invented release is made to fail here")
+            "chatwoot-fake: this invented release is made to fail here"
+        )
     connection.execute("INSERT INTO schema_migrations (version) VALUES (%s)", (step.version,))

@@ -47,12 +47,17 @@ def _statements(path: Path) -> str:
 def _feed(script: str) -> None:
     """Give the script to psql; the password travels by environment."""
     given = database.parameters()
-    names = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGUSER": "user",
-             "PGPASSWORD": "password", "PGOPTIONS": "options"}
+    names = {
+        "PGHOST": "host",
+        "PGPORT": "port",
+        "PGDATABASE": "dbname",
+        "PGUSER": "user",
+        "PGPASSWORD": "password",
+        "PGOPTIONS": "options",
+    }
     environ = {**os.environ, **{variable: str(given[name]) for variable, name in names.items()}}
     command = ["psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set", "ON_ERROR_STOP=1"]
-    done = subprocess.run(  # noqa: S603 -- a fixed command
-        command, input=script, env=environ, text=True, capture_output=True, check=False)
+    done = subprocess.run(command, input=script, env=environ, text=True, capture_output=True, check=False)
     if done.returncode:
         raise PrepareError(f"ActiveRecord::StatementInvalid: {done.stderr.strip()}")
 
@@ -61,4 +66,5 @@ def _remember_environment(connection: "Any") -> None:  # noqa: ANN401
     connection.execute(
         "INSERT INTO ar_internal_metadata (key, value, created_at, updated_at)"
         " VALUES ('environment', 'production', now(), now())"
-        " ON CONFLICT (key) DO UPDATE SET value = 'production', updated_at = now()")
+        " ON CONFLICT (key) DO UPDATE SET value = 'production', updated_at = now()"
+    )

@@ -43,7 +43,9 @@ def load_configs(connection: Database) -> None:
         raise PrepareError(f"RedisClient::CannotConnectError: {problem}") from problem
     connection.cursor().executemany(
         "INSERT INTO installation_configs (name, serialized_value, locked, created_at, updated_at)"
-        " VALUES (%s, %s::jsonb, %s, now(), now())", missing)
+        " VALUES (%s, %s::jsonb, %s, now(), now())",
+        missing,
+    )
 
 
 def config_rows() -> list[tuple[str, str, bool]]:
@@ -70,10 +72,16 @@ def _clear_cache() -> None:
 def enqueue_data_migration() -> None:
     """One data migration goes to the worker: "migrate finished" is not "data finished" (facts 1.3)."""
     queue = "async_database_migration"
-    job = {"retry": True, "queue": queue, "wrapped": "Migration::ValidateOpenaiHooksJob", "jid": uuid.uuid4().hex[:24],
-           "class": "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
-           "args": [{"job_class": "Migration::ValidateOpenaiHooksJob", "arguments": []}],
-           "created_at": time.time(), "enqueued_at": time.time()}
+    job = {
+        "retry": True,
+        "queue": queue,
+        "wrapped": "Migration::ValidateOpenaiHooksJob",
+        "jid": uuid.uuid4().hex[:24],
+        "class": "ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper",
+        "args": [{"job_class": "Migration::ValidateOpenaiHooksJob", "arguments": []}],
+        "created_at": time.time(),
+        "enqueued_at": time.time(),
+    }
     client = redis_client.client()
     client.sadd("queues", queue)
     client.lpush(keys.queue(queue), json.dumps(job))

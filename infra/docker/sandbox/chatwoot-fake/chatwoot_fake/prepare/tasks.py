@@ -90,11 +90,13 @@ def _has_table(name: str) -> bool:
 
 def _guarded(task: Callable[[], int]) -> Callable[[], int]:
     """A database error ends the task as Rails does: its class and message, exit 1."""
+
     def run() -> int:
         try:
             return task()
         except psycopg.Error as problem:
             raise PrepareError(f"PG::{type(problem).__name__}: {problem}") from problem
+
     return run
 
 

@@ -5,6 +5,7 @@ from aiohttp import web
 from chatwoot_fake.prepare.features import FEATURES
 from chatwoot_fake.web import answers, identity, people
 from chatwoot_fake.web.state import POOL, REDIS
+from chatwoot_fake.web.times import moment
 
 PLAN = ("plan_name", "subscribed_quantity", "subscription_status", "subscription_ends_on")
 CACHED = ("label", "inbox", "team")
@@ -28,11 +29,23 @@ async def show(request: web.Request) -> web.Response:
             return answers.not_found()
         cached = {name: await _cache_key(request, account, name) for name in CACHED}
     attributes = {**dict.fromkeys(PLAN), **(row["custom_attributes"] or {})}
-    return answers.data({
-        "settings": row["settings"] or {}, "created_at": moment(row["created_at"]), "custom_attributes": attributes,
-        "domain": row["domain"], "features": dict.fromkeys(FEATURES, True), "id": row["id"], "locale": "en",
-        "name": row["name"], "support_email": row["support_email"] or "Support <support@example.com>",
-        "status": people.STATUSES[row["status"]], "cache_keys": cached, "latest_chatwoot_version": None}, headers=who.headers)
+    return answers.data(
+        {
+            "settings": row["settings"] or {},
+            "created_at": moment(row["created_at"]),
+            "custom_attributes": attributes,
+            "domain": row["domain"],
+            "features": dict.fromkeys(FEATURES, True),
+            "id": row["id"],
+            "locale": "en",
+            "name": row["name"],
+            "support_email": row["support_email"] or "Support <support@example.com>",
+            "status": people.STATUSES[row["status"]],
+            "cache_keys": cached,
+            "latest_chatwoot_version": None,
+        },
+        headers=who.headers,
+    )
 
 
 async def _cache_key(request: web.Request, account: int, name: str) -> str:
@@ -42,10 +55,3 @@ async def _cache_key(request: web.Request, account: int, name: str) -> str:
 async def sign_up(_request: web.Request) -> web.Response:
     """Closed on a prepared installation, whatever ENABLE_ACCOUNT_SIGNUP says (facts 4.2)."""
     return answers.bare(404, "Not Found")
-
-
-def moment(value: object) -> str | None:
-    """A time as Rails prints it in JSON."""
-    if value is None:
-        return None
-    return value.isoformat(timespec="milliseconds") + "Z"  # type: ignore[attr-defined, no-any-return]

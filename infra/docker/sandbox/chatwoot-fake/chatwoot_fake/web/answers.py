@@ -33,8 +33,9 @@ def data(body: object, status: int = 200, headers: dict[str, str] | None = None)
 
 def nothing(status: int = 200) -> web.Response:
     """`head :ok` and the like."""
-    return web.Response(status=status, headers={**STANDARD, "content-type": "application/json",
-                                                "cache-control": "no-cache"})
+    return web.Response(
+        status=status, headers={**STANDARD, "content-type": "application/json", "cache-control": "no-cache"}
+    )
 
 
 def page(title: str, body: str = "", cookie: dict[str, str] | None = None) -> web.Response:
@@ -44,16 +45,20 @@ def page(title: str, body: str = "", cookie: dict[str, str] | None = None) -> we
     return web.Response(text=text, headers=headers)
 
 
-def redirect(request: web.Request, path: str, *, bare: bool = False, **headers: str) -> web.Response:
+def redirect(
+    request: web.Request, path: str, headers: dict[str, str] | None = None, *, bare: bool = False
+) -> web.Response:
     """302 to a path of this server, with the host that the client named, as Rails builds it."""
     given = {} if bare else STANDARD
     place = f"{scheme(request)}://{request.host}{path}"
-    return web.Response(status=302, headers={
-        **given, "content-type": HTML, "cache-control": "no-cache", "location": place, **headers})
+    return web.Response(
+        status=302,
+        headers={**given, "content-type": HTML, "cache-control": "no-cache", "location": place, **(headers or {})},
+    )
 
 
 def scheme(request: web.Request) -> str:
-    """https only when a proxy said so."""
+    """Https only when a proxy said so."""
     return "https" if secure(request) else "http"
 
 
@@ -79,8 +84,11 @@ def invalid(message: str, *attributes: str) -> web.Response:
 
 def bare(status: int, reason: str) -> web.Response:
     """What Rails answers for JSON when nothing rescued the error: no header of a controller."""
-    return web.Response(body=dump({"status": status, "error": reason}), status=status,
-                        headers={"content-type": "application/json; charset=UTF-8"})
+    return web.Response(
+        body=dump({"status": status, "error": reason}),
+        status=status,
+        headers={"content-type": "application/json; charset=UTF-8"},
+    )
 
 
 def broken(request: web.Request) -> web.Response:

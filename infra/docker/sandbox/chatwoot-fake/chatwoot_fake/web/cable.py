@@ -19,8 +19,11 @@ PROTOCOLS = ("actioncable-v1-json", "actioncable-unsupported")
 async def connect(request: web.Request) -> web.StreamResponse:
     """A socket for whoever asks, from any origin; a plain GET is a 404."""
     if request.headers.get("Upgrade", "").lower() != "websocket":
-        return web.Response(status=404, text="Page not found", headers={
-            "content-type": "text/plain; charset=utf-8", "cache-control": "no-cache"})
+        return web.Response(
+            status=404,
+            text="Page not found",
+            headers={"content-type": "text/plain; charset=utf-8", "cache-control": "no-cache"},
+        )
     socket = web.WebSocketResponse(protocols=PROTOCOLS, heartbeat=None)
     await socket.prepare(request)
     request.app[SOCKETS].add(socket)
@@ -85,8 +88,9 @@ async def _subscribe(request: web.Request, socket: web.WebSocketResponse, identi
 async def _owner(request: web.Request, wanted: dict[str, Any]) -> Row | None:
     token = str(wanted.get("pubsub_token", ""))
     async with request.app[POOL].session() as session:
-        user = await session.one("SELECT id FROM users WHERE pubsub_token = %s AND id = %s",
-                                 token, int(wanted.get("user_id") or 0))
+        user = await session.one(
+            "SELECT id FROM users WHERE pubsub_token = %s AND id = %s", token, int(wanted.get("user_id") or 0)
+        )
         return user or await session.one("SELECT id FROM contact_inboxes WHERE pubsub_token = %s", token)
 
 
@@ -98,7 +102,7 @@ async def _presence(request: web.Request, wanted: dict[str, Any]) -> None:
     await client.hsetnx(keys.status(account), user, "online")
     since = time.time() - 20
     seen = await client.zrangebyscore(keys.presence(account), since, "+inf")
-    users = {name: await client.hget(keys.status(account), name) or "online" for name in seen}
+    users = {name: await client.hget(keys.status(account), name) or "online" for name in map(str, seen)}
     body = {"event": "presence.update", "data": {"account_id": account, "users": users, "contacts": {}}}
     await client.publish(keys.CABLE_PREFIX + wanted["pubsub_token"], _dumps(body))
 

@@ -10,7 +10,7 @@ from chatwoot_fake import keys
 from chatwoot_fake.pool import Session
 
 
-async def value(client: "redis.asyncio.Redis[Any]", session: Session, name: str) -> Any:  # noqa: ANN401
+async def value(client: redis.asyncio.Redis, session: Session, name: str) -> Any:  # noqa: ANN401
     """The value from the cache, else from its row and then cached."""
     key = keys.GLOBAL_CONFIG + name
     cached = await client.get(key)

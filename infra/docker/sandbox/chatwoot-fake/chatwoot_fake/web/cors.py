@@ -29,8 +29,12 @@ def headers(path: str) -> dict[str, str]:
     found = rule(path)
     if found is None:
         return {}
-    return {"access-control-allow-origin": "*", "access-control-allow-methods": found[0],
-            "access-control-expose-headers": found[1], "access-control-max-age": "7200"}
+    return {
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": found[0],
+        "access-control-expose-headers": found[1],
+        "access-control-max-age": "7200",
+    }
 
 
 def preflight(request: web.Request) -> web.Response | None:

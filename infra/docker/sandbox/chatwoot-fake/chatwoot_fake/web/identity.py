@@ -64,14 +64,17 @@ async def administrator(request: web.Request, session: Session) -> tuple[Caller,
 async def role(session: Session, account: int, who: Caller) -> str | None:
     """The caller's role in the account, if any."""
     found = await session.value(
-        "SELECT role FROM account_users WHERE account_id = %s AND user_id = %s", account, who.user["id"])
+        "SELECT role FROM account_users WHERE account_id = %s AND user_id = %s", account, who.user["id"]
+    )
     return None if found is None else ("agent", "administrator")[int(found)]
 
 
 async def _by_token(session: Session, token: str) -> Row:
     user = await session.one(
         "SELECT u.* FROM users u JOIN access_tokens t ON t.owner_type = 'User' AND t.owner_id = u.id"
-        " WHERE t.token = %s", token)
+        " WHERE t.token = %s",
+        token,
+    )
     if user is None:
         raise Refused(answers.failure("Invalid Access Token", 401))
     return user
@@ -87,4 +90,3 @@ def _session_headers(request: web.Request) -> dict[str, str]:
         except (ValueError, binascii.Error, AttributeError):
             return {}
     return given if all(given.values()) else {}
-

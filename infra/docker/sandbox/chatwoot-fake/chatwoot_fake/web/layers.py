@@ -44,8 +44,10 @@ async def force_ssl(request: web.Request, handler: Handler) -> web.StreamRespons
         return answer
     host = request.host.rsplit(":", 1)[0]
     status = 301 if request.method in ("GET", "HEAD") else 307
-    return web.Response(status=status, headers={
-        "location": f"https://{host}{request.path_qs}", "content-type": "text/html; charset=utf-8"})
+    return web.Response(
+        status=status,
+        headers={"location": f"https://{host}{request.path_qs}", "content-type": "text/html; charset=utf-8"},
+    )
 
 
 @web.middleware

@@ -27,7 +27,7 @@ async def create(request: web.Request) -> web.Response:
     if await _build(request, form):
         await request.app[REDIS].delete(keys.ONBOARDING)
         return answers.redirect(request, "/")
-    return answers.redirect(request, "/", **answers.COOKIE)
+    return answers.redirect(request, "/", answers.COOKIE)
 
 
 async def _build(request: web.Request, form: dict[str, str]) -> bool:
@@ -40,8 +40,10 @@ async def _build(request: web.Request, form: dict[str, str]) -> bool:
         taken = await session.value("SELECT 1 FROM users WHERE lower(email) = %s", email)
         good = tokens.strong(password) and "@" in email and not taken
         if not good:
-            await session.all("SELECT nextval(pg_get_serial_sequence(name, 'id')) FROM"
-                              " unnest(ARRAY['accounts', 'users', 'access_tokens']) AS name")
+            await session.all(
+                "SELECT nextval(pg_get_serial_sequence(name, 'id')) FROM"
+                " unnest(ARRAY['accounts', 'users', 'access_tokens']) AS name"
+            )
             return False
         async with session.connection.transaction():
             await _write(session, form.get("user[company]") or "", form.get("user[name]") or "", email, password)
@@ -52,7 +54,12 @@ async def _write(session: Session, company: str, name: str, email: str, password
     now = datetime.now(UTC).replace(tzinfo=None)
     account = await session.value(
         "INSERT INTO accounts (name, feature_flags, custom_attributes, created_at, updated_at)"
-        " VALUES (%s, %s, '{\"onboarding_step\": \"account_details\"}', %s, %s) RETURNING id", company, FLAGS, now, now)
+        ' VALUES (%s, %s, \'{"onboarding_step": "account_details"}\', %s, %s) RETURNING id',
+        company,
+        FLAGS,
+        now,
+        now,
+    )
     user = await add_user(session, name, email, password, "SuperAdmin")
     await join(session, int(account), user, 1, None)
 
@@ -60,18 +67,43 @@ async def _write(session: Session, company: str, name: str, email: str, password
 async def add_user(session: Session, name: str, email: str, password: str, kind: str | None) -> int:
     """A confirmed user with an access token."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    user = int(await session.value(
-        "INSERT INTO users (name, email, uid, encrypted_password, confirmed_at, pubsub_token, type,"
-        " created_at, updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
-        name, email, email, tokens.digest(password), now if kind else None, tokens.secure_token(), kind, now, now))
-    await session.run("INSERT INTO access_tokens (owner_type, owner_id, token, created_at, updated_at)"
-                      " VALUES ('User', %s, %s, now(), now())", user, tokens.secure_token())
+    user = int(
+        await session.value(
+            "INSERT INTO users (name, email, uid, encrypted_password, confirmed_at, pubsub_token, type,"
+            " created_at, updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+            name,
+            email,
+            email,
+            tokens.digest(password),
+            now if kind else None,
+            tokens.secure_token(),
+            kind,
+            now,
+            now,
+        )
+    )
+    await session.run(
+        "INSERT INTO access_tokens (owner_type, owner_id, token, created_at, updated_at)"
+        " VALUES ('User', %s, %s, now(), now())",
+        user,
+        tokens.secure_token(),
+    )
     return user
 
 
 async def join(session: Session, account: int, user: int, role: int, inviter: int | None) -> None:
     """Membership and notification settings."""
-    await session.run("INSERT INTO account_users (account_id, user_id, role, inviter_id, created_at, updated_at)"
-                      " VALUES (%s, %s, %s, %s, now(), now())", account, user, role, inviter)
-    await session.run("INSERT INTO notification_settings (account_id, user_id, email_flags, push_flags, created_at,"
-                      " updated_at) VALUES (%s, %s, 2, 2, now(), now())", account, user)
+    await session.run(
+        "INSERT INTO account_users (account_id, user_id, role, inviter_id, created_at, updated_at)"
+        " VALUES (%s, %s, %s, %s, now(), now())",
+        account,
+        user,
+        role,
+        inviter,
+    )
+    await session.run(
+        "INSERT INTO notification_settings (account_id, user_id, email_flags, push_flags, created_at,"
+        " updated_at) VALUES (%s, %s, 2, 2, now(), now())",
+        account,
+        user,
+    )

@@ -1,6 +1,5 @@
 """Health and HTML pages (facts 2.1, 2.2; recordings, Health)."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +13,16 @@ from chatwoot_fake.release import git_sha, release
 from chatwoot_fake.web import answers, configs
 from chatwoot_fake.web.state import POOL, REDIS
 
-SHELL_CONFIGS = ("INSTALLATION_NAME", "BRAND_NAME", "BRAND_URL", "DASHBOARD_SCRIPTS", "FACEBOOK_API_VERSION",
-                 "FB_APP_ID", "WHATSAPP_APP_ID", "ENABLE_GOOGLE_OAUTH_LOGIN")
+SHELL_CONFIGS = (
+    "INSTALLATION_NAME",
+    "BRAND_NAME",
+    "BRAND_URL",
+    "DASHBOARD_SCRIPTS",
+    "FACEBOOK_API_VERSION",
+    "FB_APP_ID",
+    "WHATSAPP_APP_ID",
+    "ENABLE_GOOGLE_OAUTH_LOGIN",
+)
 
 
 async def health(_request: web.Request) -> web.Response:
@@ -55,6 +62,10 @@ async def _redis_word() -> str:
 async def _database_word(pool: Pool) -> str:
     """Asks whether the connection in the pool is active; there may be none although the database is well."""
     connection = pool.idle
+    if connection is None and pool.busy:
+        async with pool.session() as session:
+            await session.value("SELECT 1")
+        return "ok"
     if connection is None:
         return "failing"
     try:
@@ -80,7 +91,7 @@ async def dashboard(request: web.Request) -> web.Response:
 
 async def super_admin(request: web.Request) -> web.Response:
     """Not signed in: to its sign-in page."""
-    return answers.redirect(request, "/super_admin/sign_in", bare=True, **answers.COOKIE)
+    return answers.redirect(request, "/super_admin/sign_in", answers.COOKIE, bare=True)
 
 
 async def super_admin_sign_in(_request: web.Request) -> web.Response:
@@ -88,9 +99,13 @@ async def super_admin_sign_in(_request: web.Request) -> web.Response:
     return answers.page("SuperAdmin | Chatwoot", "<form></form>")
 
 
-async def widget_script(request: web.Request) -> web.Response:
+async def widget_script(_request: web.Request) -> web.Response:
     """A static file that foreign pages load."""
-    await asyncio.sleep(0)
-    return web.Response(text="", headers={
-        "content-type": "text/javascript", "cache-control": "public, max-age=31556952",
-        "last-modified": "Mon, 23 Nov 2026 08:06:38 GMT"}) if request.path.endswith(".js") else answers.refused(request)
+    return web.Response(
+        body=b"",
+        headers={
+            "content-type": "text/javascript",
+            "cache-control": "public, max-age=31556952",
+            "last-modified": "Mon, 23 Nov 2026 08:06:38 GMT",
+        },
+    )

@@ -1,7 +1,6 @@
 """Users and agents as the API shows them (recordings/http 021, 033)."""
 
 import time
-from typing import Any
 
 import redis.asyncio
 
@@ -16,13 +15,15 @@ PRESENCE_SECONDS = 20
 
 MEMBERSHIPS = (
     "SELECT a.id, a.name, a.status, a.custom_attributes, m.role, m.active_at, m.availability, m.auto_offline"
-    " FROM account_users m JOIN accounts a ON a.id = m.account_id WHERE m.user_id = %s ORDER BY m.id")
+    " FROM account_users m JOIN accounts a ON a.id = m.account_id WHERE m.user_id = %s ORDER BY m.id"
+)
 AGENTS = (
     "SELECT u.*, m.account_id, m.role, m.availability AS chosen, m.auto_offline FROM users u"
-    " JOIN account_users m ON m.user_id = u.id WHERE m.account_id = %s")
+    " JOIN account_users m ON m.user_id = u.id WHERE m.account_id = %s"
+)
 
 
-async def online(client: "redis.asyncio.Redis[Any]", account: int, user: int, *, auto_offline: bool) -> str:
+async def online(client: redis.asyncio.Redis, account: int, user: int, *, auto_offline: bool) -> str:
     """Presence lies in Redis: without Redis no user can be shown (recordings, Health)."""
     seen = await client.zscore(keys.presence(account), str(user))
     if auto_offline and (seen is None or float(seen) < time.time() - PRESENCE_SECONDS):
@@ -36,45 +37,73 @@ async def token_of(session: Session, user: int) -> str | None:
     return str(found) if found else None
 
 
-async def profile(client: "redis.asyncio.Redis[Any]", session: Session, user: Row) -> Row:
+async def profile(client: redis.asyncio.Redis, session: Session, user: Row) -> Row:
     """The user with everything that belongs to it: the body of sign-in and profile."""
     rows = await session.all(MEMBERSHIPS, user["id"])
     accounts = [await _membership(client, user["id"], row) for row in rows]
     first = accounts[0] if accounts else None
     shown = {name: user[name] for name in ("display_name", "message_signature", "email", "id")}
     return {
-        "access_token": await token_of(session, user["id"]), "account_id": first and first["id"],
-        "available_name": user["display_name"] or user["name"], "avatar_url": "",
-        "confirmed": user["confirmed_at"] is not None, **shown, "inviter_id": None, "name": user["name"],
-        "provider": user["provider"], "pubsub_token": user["pubsub_token"], "role": first and first["role"],
-        "ui_settings": user["ui_settings"] or {}, "uid": user["uid"], "type": user["type"], "accounts": accounts,
+        "access_token": await token_of(session, user["id"]),
+        "account_id": first and first["id"],
+        "available_name": user["display_name"] or user["name"],
+        "avatar_url": "",
+        "confirmed": user["confirmed_at"] is not None,
+        **shown,
+        "inviter_id": None,
+        "name": user["name"],
+        "provider": user["provider"],
+        "pubsub_token": user["pubsub_token"],
+        "role": first and first["role"],
+        "ui_settings": user["ui_settings"] or {},
+        "uid": user["uid"],
+        "type": user["type"],
+        "accounts": accounts,
     }
 
 
-async def _membership(client: "redis.asyncio.Redis[Any]", user: int, row: Row) -> Row:
+async def _membership(client: redis.asyncio.Redis, user: int, row: Row) -> Row:
     role = ROLES[row["role"]]
     return {
-        "id": row["id"], "name": row["name"], "status": STATUSES[row["status"]],
-        "onboarding_step": (row["custom_attributes"] or {}).get("onboarding_step"), "active_at": row["active_at"],
-        "role": role, "permissions": [role], "availability": AVAILABILITY[row["availability"]],
+        "id": row["id"],
+        "name": row["name"],
+        "status": STATUSES[row["status"]],
+        "onboarding_step": (row["custom_attributes"] or {}).get("onboarding_step"),
+        "active_at": row["active_at"],
+        "role": role,
+        "permissions": [role],
+        "availability": AVAILABILITY[row["availability"]],
         "availability_status": await online(client, row["id"], user, auto_offline=row["auto_offline"]),
         "auto_offline": row["auto_offline"],
     }
 
 
-async def agent(client: "redis.asyncio.Redis[Any]", row: Row) -> Row:
+async def agent(client: redis.asyncio.Redis, row: Row) -> Row:
     """A member of an account, from a row of AGENTS."""
     return {
-        "id": row["id"], "account_id": row["account_id"],
+        "id": row["id"],
+        "account_id": row["account_id"],
         "availability_status": await online(client, row["account_id"], row["id"], auto_offline=row["auto_offline"]),
-        "auto_offline": row["auto_offline"], "confirmed": row["confirmed_at"] is not None, "email": row["email"],
-        "provider": row["provider"], "available_name": row["display_name"] or row["name"], "name": row["name"],
-        "role": ROLES[row["role"]], "thumbnail": "",
+        "auto_offline": row["auto_offline"],
+        "confirmed": row["confirmed_at"] is not None,
+        "email": row["email"],
+        "provider": row["provider"],
+        "available_name": row["display_name"] or row["name"],
+        "name": row["name"],
+        "role": ROLES[row["role"]],
+        "thumbnail": "",
     }
 
 
-async def sender(client: "redis.asyncio.Redis[Any]", user: Row, account: int) -> Row:
+async def sender(client: redis.asyncio.Redis, user: Row, account: int) -> Row:
     """A user as the sender of a message."""
     name = user["display_name"] or user["name"]
-    return {"id": user["id"], "name": user["name"], "available_name": name, "avatar_url": "", "type": "user",
-            "availability_status": await online(client, account, user["id"], auto_offline=True), "thumbnail": ""}
+    return {
+        "id": user["id"],
+        "name": user["name"],
+        "available_name": name,
+        "avatar_url": "",
+        "type": "user",
+        "availability_status": await online(client, account, user["id"], auto_offline=True),
+        "thumbnail": "",
+    }

@@ -4,12 +4,13 @@ import re
 
 from aiohttp import web
 
-from chatwoot_fake.web import accounts, answers, cable, onboarding, pages, signing
+from chatwoot_fake.web import account_routes, accounts, answers, cable, onboarding, pages, signing, storage
 
 # What Chatwoot has below these and the fake has not is refused with 501; any other path Chatwoot has not either.
 CHATWOOTS = re.compile(
     r"^/(api/v1/(accounts|profile|widget|integrations)|api/v2|platform|public/api|rails|super_admin|auth|widget|survey|hc"
-    r"|webhooks|bot|packs|vite|installation|telegram|twitter|microsoft|google|linear|notion|omniauth)(/|$)")
+    r"|webhooks|bot|packs|vite|installation|telegram|twitter|microsoft|google|linear|notion|omniauth)(/|$)"
+)
 
 
 async def unknown(request: web.Request) -> web.Response:
@@ -37,6 +38,9 @@ def add(app: web.Application) -> None:
     router.add_get("/api/v1/profile", accounts.profile)
     router.add_post("/api/v1/accounts", accounts.sign_up)
     router.add_get("/api/v1/accounts/{account:\\d+}", accounts.show)
+    account_routes.add(router)
+    router.add_get("/rails/active_storage/blobs/redirect/{signed}/{name}", storage.redirect)
+    router.add_get("/rails/active_storage/disk/{signed}/{name}", storage.content)
     router.add_get("/packs/js/sdk.js", pages.widget_script)
     router.add_get("/cable", cable.connect)
     router.add_route("*", "/{rest:.*}", unknown)

@@ -30,7 +30,8 @@ def serve(address: str, port: int) -> int:
 def application() -> web.Application:
     """The application with its layers and routes."""
     app = web.Application(middlewares=[*layers.LAYERS, answer_refusals], client_max_size=LARGEST_BODY)
-    app[SOCKETS] = set()
+    nobody: set[web.WebSocketResponse] = set()
+    app[SOCKETS] = nobody
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_close_sockets)
     routes.add(app)
@@ -39,7 +40,7 @@ def application() -> web.Application:
 
 async def _resources(app: web.Application):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- aiohttp's own protocol
     app[POOL] = Pool()
-    client: redis.asyncio.Redis = redis_client.async_client()  # type: ignore[type-arg]
+    client: redis.asyncio.Redis = redis_client.async_client()
     app[REDIS] = client
     yield
     await client.aclose()
@@ -47,5 +48,6 @@ async def _resources(app: web.Application):  # type: ignore[no-untyped-def]  # n
 
 
 async def _close_sockets(app: web.Application) -> None:
-    for socket in list(app[SOCKETS]):
+    opened = app[SOCKETS]
+    for socket in [*opened]:
         await socket.close()

@@ -36,7 +36,10 @@ async def open_session(session: Session, user: Row, address: str, agent: str | N
     await session.run(
         "UPDATE users SET sign_in_count = sign_in_count + 1, last_sign_in_at = coalesce(current_sign_in_at, now()),"
         " current_sign_in_at = now(), current_sign_in_ip = %s, last_sign_in_ip = %s WHERE id = %s",
-        address, address, user["id"])
+        address,
+        address,
+        user["id"],
+    )
     return headers(token, client, expiry, user["uid"])
 
 
@@ -65,8 +68,11 @@ async def close_session(session: Session, user: Row, client: str) -> None:
 
 
 async def _keep(session: Session, user: int, kept: dict[str, Any]) -> None:
-    await session.run("UPDATE users SET tokens = %s::json, updated_at = now() WHERE id = %s",
-                      json.dumps(json.dumps(kept, separators=(",", ":"))), user)
+    await session.run(
+        "UPDATE users SET tokens = %s::json, updated_at = now() WHERE id = %s",
+        json.dumps(json.dumps(kept, separators=(",", ":"))),
+        user,
+    )
 
 
 async def _record(session: Session, user: int, client: str, address: str, agent: str | None) -> None:
@@ -76,7 +82,11 @@ async def _record(session: Session, user: int, client: str, address: str, agent:
         "INSERT INTO user_sessions (user_id, client_id, ip_address, user_agent, browser_name, browser_version,"
         " device_name, platform_name, platform_version, last_activity_at, created_at, updated_at)"
         " VALUES (%s, %s, %s, %s, 'Unknown Browser', '0.0', 'Unknown', 'Unknown', '0', now(), now(), now())",
-        user, client, address, shown)
+        user,
+        client,
+        address,
+        shown,
+    )
 
 
 async def _evict(session: Session, user: int) -> list[str]:
@@ -84,5 +94,8 @@ async def _evict(session: Session, user: int) -> list[str]:
     limit = int(environment.number("MAX_USER_SESSIONS", 25))
     rows = await session.all(
         "DELETE FROM user_sessions WHERE id IN (SELECT id FROM user_sessions WHERE user_id = %s"
-        " ORDER BY last_activity_at DESC, id DESC OFFSET %s) RETURNING client_id", user, limit)
+        " ORDER BY last_activity_at DESC, id DESC OFFSET %s) RETURNING client_id",
+        user,
+        limit,
+    )
     return [row["client_id"] for row in rows]

@@ -25,8 +25,12 @@ def rules(request: web.Request) -> list[tuple[str, int, int]]:
     """Counter name, limit, seconds: what this request counts for."""
     address = client_address.of(request)
     found = [(f"req/ip:{address}", int(environment.number("RACK_ATTACK_LIMIT", 3000)), 60)]
-    posts = {"/auth/sign_in": ("login/ip", 5, 300), "/super_admin/sign_in": ("super_admin_login/ip", 5, 300),
-             "/api/v1/accounts": ("accounts/ip", 5, 1800), "/auth/password": ("reset_password/ip", 5, 1800)}
+    posts = {
+        "/auth/sign_in": ("login/ip", 5, 300),
+        "/super_admin/sign_in": ("super_admin_login/ip", 5, 300),
+        "/api/v1/accounts": ("accounts/ip", 5, 1800),
+        "/auth/password": ("reset_password/ip", 5, 1800),
+    }
     if request.method == "POST" and request.path in posts:
         name, limit, seconds = posts[request.path]
         found.append((f"{name}:{address}", limit, seconds))

@@ -4,9 +4,7 @@ It lies twice: after Redis was flushed it is 404 until the worker is restarted a
 renewal it stays alive for the rest of 600 s although none runs. A frozen process does not answer at all.
 """
 
-import asyncio
 import time
-from contextlib import suppress
 
 import redis.exceptions
 from aiohttp import web
@@ -20,11 +18,7 @@ LIFE, RENEW, REGISTERED = 600, 300, 1800
 
 async def start(worker: Worker) -> None:
     """Register, then serve the probe."""
-    while True:
-        with suppress(redis.exceptions.RedisError):
-            await renew(worker)
-            break
-        await asyncio.sleep(1)
+    await renew(worker)
     app = web.Application()
     app.router.add_get(environment.filled("SIDEKIQ_ALIVE_PATH", "/"), _probe(worker))
     runner = web.AppRunner(app, access_log=None)
@@ -51,4 +45,5 @@ def _probe(worker: Worker):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- a
         if found:
             return web.Response(text="Alive!", headers=named)
         return web.Response(status=404, text="Can't find the alive key", headers=named)
+
     return handle

@@ -1,4 +1,4 @@
-"""The ten cron jobs (facts 3). Registered at start only: after Redis was flushed nothing fires (recordings, Flushing)."""
+"""The ten cron jobs (facts 3), registered at start only: a flush of Redis silences them (recordings, Flushing)."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import redis.exceptions
 
@@ -38,24 +39,29 @@ ENTRIES = (
 EMPTY = ("queue_name_prefix", "queue_name_delimiter", "description", "last_enqueue_time", "retry")
 
 
-def fields(entry: Entry) -> dict[str, str]:
+def fields(entry: Entry) -> dict[Any, Any]:
     """The hash of one job (recordings/redis.json)."""
     message = {"queue": entry.queue, "class": entry.kind, "args": []}
     return {
-        **dict.fromkeys(EMPTY, ""), "symbolize_args": "0", "date_as_argument": "0", "active_job": "0",
-        "message": json.dumps(message, separators=(",", ":")), "status": "enabled", "cron": entry.cron,
-        "klass": entry.kind, "namespace": "default", "name": entry.name, "source": "schedule", "args": "[]",
+        **dict.fromkeys(EMPTY, ""),
+        "symbolize_args": "0",
+        "date_as_argument": "0",
+        "active_job": "0",
+        "message": json.dumps(message, separators=(",", ":")),
+        "status": "enabled",
+        "cron": entry.cron,
+        "klass": entry.kind,
+        "namespace": "default",
+        "name": entry.name,
+        "source": "schedule",
+        "args": "[]",
     }
 
 
 async def register(worker: Worker) -> None:
-    """Put all ten into Redis; waits for Redis, as the worker of the recordings did."""
-    while True:
-        with suppress(redis.exceptions.RedisError):
-            for entry in ENTRIES:
-                await _register(worker, entry)
-            return
-        await asyncio.sleep(1)
+    """Put all ten into Redis."""
+    for entry in ENTRIES:
+        await _register(worker, entry)
 
 
 async def _register(worker: Worker, entry: Entry) -> None:

@@ -13,21 +13,28 @@ async def dispatch(worker: Worker, arguments: list[Any]) -> None:
     """One cable job, and one webhook job for each webhook that subscribed."""
     kind, _, ids = arguments
     async with worker.pool.session() as session:
-        payload = await payloads.webhook(session, kind, ids)
-        frame = await payloads.frame(session, kind, ids)
-        hooks = await session.all("SELECT url, secret, subscriptions FROM webhooks WHERE account_id = %s", ids["account"])
+        payload = await payloads.webhook(worker, session, kind, ids)
+        frame = await payloads.frame(worker, session, kind, ids)
+        hooks = await session.all(
+            "SELECT url, secret, subscriptions FROM webhooks WHERE account_id = %s", ids["account"]
+        )
         readers = await session.all(
             "SELECT u.pubsub_token FROM users u JOIN account_users m ON m.user_id = u.id WHERE m.account_id = %s",
-            ids["account"])
+            ids["account"],
+        )
     if frame is not None:
         tokens = [row["pubsub_token"] for row in readers]
-        await jobs.push(worker.redis, jobs.active_job(
-            "ActionCableBroadcastJob", "critical", [tokens, kind.replace("_", ".", 1), frame]))
+        await jobs.push(
+            worker.redis,
+            jobs.active_job("ActionCableBroadcastJob", "critical", [tokens, kind.replace("_", ".", 1), frame]),
+        )
     for hook in hooks if payload is not None else ():
         if kind in (hook["subscriptions"] or ()):
             options = {"secret": encryption.unseal(hook["secret"]), "delivery_id": str(uuid.uuid4())}
-            await jobs.push(worker.redis, jobs.active_job(
-                "WebhookJob", "medium", [hook["url"], payload, "account_webhook", options]))
+            await jobs.push(
+                worker.redis,
+                jobs.active_job("WebhookJob", "medium", [hook["url"], payload, "account_webhook", options]),
+            )
 
 
 async def broadcast(worker: Worker, arguments: list[Any]) -> None:

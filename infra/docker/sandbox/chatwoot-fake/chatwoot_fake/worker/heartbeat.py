@@ -30,9 +30,14 @@ async def once(worker: Worker) -> None:
     start = time.monotonic()
     await worker.redis.ping()
     rtt = int((time.monotonic() - start) * 1_000_000)
-    fields = {"info": json.dumps(info(worker)), "busy": str(len(worker.running)), "beat": str(time.time()),
-              "quiet": "true" if worker.quiet else "false", "rtt_us": str(rtt),
-              "rss": str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)}
+    fields: dict[Any, Any] = {
+        "info": json.dumps(info(worker)),
+        "busy": str(len(worker.running)),
+        "beat": str(time.time()),
+        "quiet": "true" if worker.quiet else "false",
+        "rtt_us": str(rtt),
+        "rss": str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
+    }
     processed, failed = worker.processed, worker.failed
     async with worker.redis.pipeline(transaction=True) as pipe:
         pipe.sadd("processes", worker.identity)
@@ -48,10 +53,17 @@ async def once(worker: Worker) -> None:
 def info(worker: Worker) -> dict[str, Any]:
     """What the process says of itself."""
     return {
-        "hostname": worker.hostname, "started_at": worker.started, "pid": os.getpid(), "tag": "app",
-        "concurrency": worker.concurrency + 2, "queues": worker.queues,
-        "weights": [dict.fromkeys(worker.queues[:-1], 0), {worker.alive_queue: 0}], "labels": [],
-        "identity": worker.identity, "version": "7.3.1", "embedded": False,
+        "hostname": worker.hostname,
+        "started_at": worker.started,
+        "pid": os.getpid(),
+        "tag": "app",
+        "concurrency": worker.concurrency + 2,
+        "queues": worker.queues,
+        "weights": [dict.fromkeys(worker.queues[:-1], 0), {worker.alive_queue: 0}],
+        "labels": [],
+        "identity": worker.identity,
+        "version": "7.3.1",
+        "embedded": False,
     }
 
 

@@ -46,10 +46,8 @@ async def _fetch(worker: Worker) -> None:
         return
     job = json.loads(found[1])
     worker.running[job["jid"]] = job
-    try:
-        await _perform(worker, job)
-    except asyncio.CancelledError:
-        raise
+    # Not in a `finally`: a job that is cut off at the end of the drain stays here and goes back to its queue.
+    await _perform(worker, job)
     worker.running.pop(job["jid"], None)
 
 

@@ -4,7 +4,10 @@ import asyncio
 import signal
 from collections.abc import Callable
 
+import redis.exceptions
+
 from chatwoot_fake import log, redis_client
+from chatwoot_fake.errors import BootError
 from chatwoot_fake.pool import Pool
 from chatwoot_fake.release import release
 from chatwoot_fake.worker import alive, cron, heartbeat, loop, schedule
@@ -12,8 +15,11 @@ from chatwoot_fake.worker.state import Worker
 
 
 def work() -> int:
-    """Run until SIGTERM or SIGINT."""
-    asyncio.run(_run())
+    """Run until SIGTERM or SIGINT. Without Redis at the start it ends: the restart policy tries again (facts 1.1)."""
+    try:
+        asyncio.run(_run())
+    except redis.exceptions.RedisError as problem:
+        raise BootError(f"RedisClient::CannotConnectError: {problem}") from problem
     return 0
 
 
@@ -33,6 +39,7 @@ async def _run() -> None:
 
 def _listen(worker: Worker) -> None:
     """SIGTSTP stops fetching and shows `quiet`; SIGTERM and SIGINT drain (recordings, Health)."""
+
     def silence() -> None:
         worker.quiet = True
 
@@ -41,6 +48,9 @@ def _listen(worker: Worker) -> None:
         worker.stopping.set()
 
     handlers: dict[signal.Signals, Callable[[], None]] = {
-        signal.SIGTSTP: silence, signal.SIGTERM: stop, signal.SIGINT: stop}
+        signal.SIGTSTP: silence,
+        signal.SIGTERM: stop,
+        signal.SIGINT: stop,
+    }
     for number, handler in handlers.items():
         asyncio.get_running_loop().add_signal_handler(number, handler)

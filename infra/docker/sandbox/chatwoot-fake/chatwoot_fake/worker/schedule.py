@@ -18,7 +18,7 @@ async def move(worker: Worker) -> None:
     while True:
         with suppress(redis.exceptions.RedisError):
             for name in ("retry", "schedule"):
-                for text in await worker.redis.zrangebyscore(name, "-inf", time.time()):
+                for text in map(str, await worker.redis.zrangebyscore(name, "-inf", time.time())):
                     if await worker.redis.zrem(name, text):
                         await jobs.push(worker.redis, json.loads(text))
         await asyncio.sleep(PERIOD)

@@ -8,16 +8,29 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import redis.asyncio
+import redis.asyncio as redis_asyncio
 
 from chatwoot_fake import environment
 from chatwoot_fake.pool import Pool
 
 # Strictly ordered, no weights (facts 3).
 QUEUES = (
-    "critical", "high", "medium", "default", "mailers", "action_mailbox_routing", "low", "scheduled_jobs", "deferred",
-    "purgable", "housekeeping", "async_database_migration", "bulk_reindex_low", "active_storage_analysis",
-    "active_storage_purge", "action_mailbox_incineration",
+    "critical",
+    "high",
+    "medium",
+    "default",
+    "mailers",
+    "action_mailbox_routing",
+    "low",
+    "scheduled_jobs",
+    "deferred",
+    "purgable",
+    "housekeeping",
+    "async_database_migration",
+    "bulk_reindex_low",
+    "active_storage_analysis",
+    "active_storage_purge",
+    "action_mailbox_incineration",
 )
 
 
@@ -25,8 +38,8 @@ QUEUES = (
 class Worker:
     """Identity, connections and counters."""
 
-    redis: "redis.asyncio.Redis[Any]"
-    blocking: "redis.asyncio.Redis[Any]"
+    redis: redis_asyncio.Redis
+    blocking: redis_asyncio.Redis
     pool: Pool
     hostname: str = field(default_factory=socket.gethostname)
     nonce: str = field(default_factory=lambda: secrets.token_hex(6))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chatwoot_fake import environment, jobs
-from chatwoot_fake.worker import alive, events, mail, webhooks
+from chatwoot_fake.worker import activity, alive, analysis, events, mail, webhooks
 from chatwoot_fake.worker.state import Worker
 
 Work = Callable[[Worker, list[Any]], Awaitable[None]]
@@ -20,7 +20,9 @@ WORK: dict[str, Work] = {
     "ActionMailer::MailDeliveryJob": mail.deliver,
     "EventDispatcherJob": events.dispatch,
     "ActionCableBroadcastJob": events.broadcast,
+    "ActiveStorage::AnalyzeJob": analysis.analyze,
     "WebhookJob": webhooks.deliver,
+    "Conversations::ActivityMessageJob": activity.write,
 }
 
 

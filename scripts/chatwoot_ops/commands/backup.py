@@ -1,0 +1,79 @@
+"""What a backup runs: pg_dump of the database image, psql that holds its snapshot, tar of the storage volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatwoot_ops.commands import compose
+from chatwoot_ops.commands.database import where
+from chatwoot_ops.commands.docker import docker
+from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
+
+# Fastest first at nearly the same size (facts/perf.md, 2); what the build cannot do is refused by pg_dump itself.
+COMPRESSIONS = ("zstd:1", "lz4", "gzip:1")
+HOURS = 6 * 3600.0
+
+
+def compression(stack: Stack, program: Path) -> Command:
+    """Asks the database image's own pg_dump for the best compression its build supports; prints it."""
+    tries = " || ".join(f"try {method}" for method in COMPRESSIONS)
+    attempt = 'pg_dump -U "$POSTGRES_USER" --schema-only --compress="$1" -Fc -d template1 >/dev/null 2>&1'
+    script = f'try() {{ {attempt} && echo "$1"; }}; {tries}'
+    return compose.execute(stack, program, DATABASE, "sh", "-c", script, purpose="Asking pg_dump what it supports")
+
+
+def snapshot_session(stack: Stack, program: Path) -> Command:
+    """A psql that is told line by line; it holds the snapshot that the dump and the digest share."""
+    argv = ("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *where(stack))
+    return compose.execute(stack, program, DATABASE, *argv, purpose="Reading one snapshot", timeout=HOURS)
+
+
+def dump(stack: Stack, program: Path, *, snapshot: str, method: str) -> Command:
+    """pg_dump in custom format of one snapshot, to standard output."""
+    argv = ("pg_dump", "-Fc", f"--compress={method}", f"--snapshot={snapshot}", *where(stack))
+    return compose.execute(stack, program, DATABASE, *argv, purpose="Dumping the database", timeout=HOURS)
+
+
+def dump_contents(image: str, folder: Path, name: str) -> Command:
+    """The dump's own table of contents, read back by pg_restore from the set's folder."""
+    argv = (
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--user",
+        "0",
+        "--volume",
+        f"{folder}:/set:ro",
+        "--entrypoint",
+        "pg_restore",
+    )
+    return docker(*argv, image, "--list", f"/set/{name}", purpose="Reading the dump's table of contents", timeout=600)
+
+
+def storage(stack: Stack) -> Command:
+    """The storage volume as a tar on standard output; marks and half-written files of ours are left out."""
+    mount = f"{stack.volumes[RAILS]}:/volume:ro"
+    base = (
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--user",
+        "0",
+        "--volume",
+        mount,
+        "--entrypoint",
+        "tar",
+        stack.images[DATABASE],
+    )
+    argv = ("--create", "--directory=/volume", "--exclude=./.chatwoot*", "--exclude=./.restore*", "--file=-", ".")
+    return docker(*base, *argv, purpose="Reading the storage volume", timeout=HOURS)
+
+
+def space(stack: Stack, program: Path) -> Command:
+    """Bytes of the database, on the server."""
+    sql = "SELECT pg_database_size(current_database())"
+    argv = ("psql", "-X", "-q", "-t", "-A", *where(stack), "-c", sql)
+    return compose.execute(stack, program, DATABASE, *argv, purpose="Measuring the database")

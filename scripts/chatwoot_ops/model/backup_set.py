@@ -1,0 +1,169 @@
+"""A backup set as data: its manifest, and what the manifest says of tables, sequences, files and artifacts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from chatwoot_ops.errors import BackupSetInvalidError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", "settings.env.age"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file of a set: its name, its size in bytes, and the SHA-256 of its content as hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableDigest:
+    """Rows of a table, and a digest of their content that does not depend on their order."""
+
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataDigest:
+    """What a database held in one snapshot. Sequences are no part of a snapshot, so each has a range."""
+
+    tables: Mapping[str, TableDigest]
+    sequences: Mapping[str, tuple[int, int]]
+    migrations: tuple[str, ...]
+    extensions: Mapping[str, str]
+    triggers: int
+    postgres: str
+    newest_message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageProof:
+    """Files of the storage volume against the rows of `active_storage_blobs`, by size and MD5, both directions."""
+
+    files: int
+    bytes: int
+    proved: int
+    missing: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    orphaned: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether each row has its file, byte for byte."""
+        return not self.missing and not self.wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a set is and what restoring it must give; written last, so a set without one is not sealed.
+
+    `sequence` counts the sets of a folder: the newest is the highest, whatever the clock said.
+    """
+
+    name: str
+    kind: str
+    sequence: int
+    created: str
+    instance: str
+    release: str
+    image: str
+    data: DataDigest
+    storage: StorageProof
+    settings_included: bool
+    fingerprints: Mapping[str, str]
+    artifacts: tuple[Artifact, ...]
+    tool: str
+    format: int = FORMAT
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSet:
+    """A sealed set in its folder, with the time of its last verification ("" for never)."""
+
+    path: str
+    manifest: Manifest
+    verified: str = ""
+    size: int = field(default=0)
+
+
+def to_json(manifest: Manifest) -> str:
+    """The manifest as it is written."""
+    return json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
+
+
+def parse_manifest(text: str) -> Manifest:
+    """The manifest in this text.
+
+    Raises BackupSetInvalidError when it is damaged, or of a format that this version does not know.
+    """
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        if int(raw["format"]) > FORMAT:
+            remedy = "Restore it with the version of this repository that made it, or a newer one."
+            raise BackupSetInvalidError(
+                f"The set is of format {raw['format']}, this version knows {FORMAT}", remedy=remedy
+            )
+        return _manifest(raw)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BackupSetInvalidError("The manifest is damaged", details=(f"{type(error).__name__}: {error}",)) from error
+
+
+def _manifest(raw: dict[str, Any]) -> Manifest:
+    data, storage = raw.pop("data"), raw.pop("storage")
+    lists = {key: tuple(storage[key]) for key in ("missing", "wrong", "orphaned")}
+    return Manifest(
+        data=parse_data(data),
+        storage=StorageProof(**{**storage, **lists}),
+        artifacts=tuple(Artifact(**each) for each in raw.pop("artifacts")),
+        **raw,
+    )
+
+
+def parse_data(raw: Mapping[str, Any]) -> DataDigest:
+    """The digest in a parsed JSON object."""
+    return DataDigest(
+        tables={name: TableDigest(**each) for name, each in raw["tables"].items()},
+        sequences={name: (int(low), int(high)) for name, (low, high) in raw["sequences"].items()},
+        migrations=tuple(raw["migrations"]),
+        extensions=dict(raw["extensions"]),
+        triggers=int(raw["triggers"]),
+        postgres=str(raw["postgres"]),
+        newest_message=str(raw["newest_message"] or ""),
+    )
+
+
+def differences(wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Every way in which a restored database is not what its manifest says, a line each; empty when it is."""
+    lines = []
+    for name in sorted(set(wanted.tables) | set(found.tables)):
+        if name in ignore:
+            continue
+        one, other = wanted.tables.get(name), found.tables.get(name)
+        if one != other:
+            lines.append(f"table {name}: {_rows(one)} expected, {_rows(other)} found{_same(one, other)}")
+    for name, (low, high) in wanted.sequences.items():
+        value = found.sequences.get(name, (-1, -1))[1]
+        if name not in ignore and not low <= value <= high:
+            lines.append(f"sequence {name}: {low} to {high} expected, {value} found")
+    lines += [f"migration {each}: missing" for each in sorted(set(wanted.migrations) - set(found.migrations))]
+    lines += [f"extension {each}: missing" for each in sorted(set(wanted.extensions) - set(found.extensions))]
+    if wanted.triggers != found.triggers:
+        lines.append(f"triggers: {wanted.triggers} expected, {found.triggers} found")
+    return tuple(lines)
+
+
+def _rows(table: TableDigest | None) -> str:
+    return "no table" if table is None else f"{table.rows} rows"
+
+
+def _same(one: TableDigest | None, other: TableDigest | None) -> str:
+    return ", their content differs" if one and other and one.rows == other.rows else ""

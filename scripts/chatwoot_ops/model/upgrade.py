@@ -1,0 +1,46 @@
+"""An upgrade as a plan, and what is kept of the release before it so that there is a way back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """From which release to which, on which image, with which migrations; sizes in bytes."""
+
+    release: str
+    target: str
+    image: str
+    migrations: tuple[str, ...]
+    cluster_size: int
+    free: int
+    sets: int
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """The release before an upgrade: its cluster in the volume, and the highest row numbers when it stopped serving."""
+
+    release: str
+    target: str
+    previous: str
+    high: dict[str, int]
+
+
+def to_json(way_back: WayBack) -> str:
+    """As it is kept in the state folder."""
+    return json.dumps(asdict(way_back), sort_keys=True) + "\n"
+
+
+def parse_way_back(text: str) -> WayBack:
+    """What was kept; raises ValueError or TypeError when the text is damaged."""
+    raw: dict[str, Any] = json.loads(text)
+    return WayBack(**raw)
+
+
+def written_since(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
+    """How many rows each table gained: what customers wrote since."""
+    return {name: now[name] - high for name, high in before.items() if now.get(name, high) > high}

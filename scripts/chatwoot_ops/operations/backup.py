@@ -1,0 +1,217 @@
+"""A backup set: one consistent snapshot of the database, then the storage volume, then settings and keys, sealed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatwoot_ops.adapters import age
+from chatwoot_ops.adapters.backup_store import BackupStore, PartialSet, checksum_problems, mark_verified
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import backup as commands
+from chatwoot_ops.errors import BackupFailedError, BackupSetInvalidError, OpsError, PreflightFailedError
+from chatwoot_ops.model.backup_set import (
+    DATABASE_ARTIFACT,
+    SETTINGS_ARTIFACT,
+    STORAGE_ARTIFACT,
+    BackupSet,
+    DataDigest,
+    Manifest,
+    StorageProof,
+)
+from chatwoot_ops.model.encrypted import fingerprints
+from chatwoot_ops.model.journal import Journal
+from chatwoot_ops.model.size import show_size
+from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
+from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.digests import DIGEST, SEQUENCES, read_digest
+from chatwoot_ops.operations.storage import BLOBS, prove_archive
+
+TOOL = "chatwoot-ops 0.1.0"
+LEFT_OUT = "settings and keys are not in this set (BACKUP_RECIPIENTS is empty): a restore needs --settings FILE"
+# Dumps came out at a sixth of the database and more (facts/perf.md); a third leaves room for what compresses badly.
+DUMP_SHARE = 3
+SPARE_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A set that was sealed now, with the seconds it took and what an operator must know of it."""
+
+    set: BackupSet
+    seconds: float
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """The sealed sets of a folder, oldest first, and folders that cannot be read as one."""
+
+    folder: str
+    sets: tuple[BackupSet, ...]
+    damaged: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What went into a set, for its manifest."""
+
+    data: DataDigest
+    storage: StorageProof
+    settings_included: bool
+
+
+def store_of(stack: Stack) -> BackupStore:
+    """The stack's backup sets."""
+    return BackupStore(stack.backup_folder)
+
+
+def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: str = "") -> BackedUp:
+    """Takes a logical set while the stack serves.
+
+    Raises PreflightFailedError when there is no room, BackupFailedError when no set was sealed; nothing is left then.
+    """
+    _require_room(stack, host)
+    with changing(stack, host, "backup", resume=resume) as change:
+        return make_set(stack, host, change, note=note)
+
+
+def make_set(stack: Stack, host: Host, change: Change, *, note: str = "") -> BackedUp:
+    """The same inside an operation that holds the lock already, such as an upgrade.
+
+    Raises BackupFailedError; the partial set is removed then, also after Ctrl-C.
+    """
+    store = store_of(stack)
+    try:
+        store.drop_partials()
+        with host.timed() as spent:
+            backup_set = _write_set(stack, host, change, store, note)
+    except (OSError, OpsError) as error:
+        store.drop_partials()
+        details = error.details if isinstance(error, OpsError) else (str(error),)
+        why = error.message if isinstance(error, OpsError) else type(error).__name__
+        remedy = getattr(error, "remedy", "") or "The stack was not touched; put that right and run it again."
+        raise BackupFailedError(f"No backup set was made: {why}", details=details, remedy=remedy) from error
+    except BaseException:
+        store.drop_partials()
+        raise
+    return BackedUp(backup_set, round(spent[0], 1), _warnings(backup_set.manifest))
+
+
+def _write_set(stack: Stack, host: Host, change: Change, store: BackupStore, note: str) -> BackupSet:
+    partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), "logical")
+    change.step("dump-database", "Dumping the database", partial=partial.folder.name)
+    data, blobs = _dump(stack, host, partial)
+    change.step("copy-storage", "Copying the storage volume")
+    with partial.artifact(STORAGE_ARTIFACT) as file:
+        host.processes.save_output(commands.storage(stack), file.write)
+    storage = prove_archive(partial.folder / STORAGE_ARTIFACT, blobs)
+    change.step("seal-settings", "Sealing settings and keys")
+    included = _write_settings(stack, partial)
+    change.step("seal", "Sealing the set")
+    contents = _Contents(data, storage, included)
+    path = store.seal(partial, _manifest(stack, partial, contents, host.clock.stamp(), note))
+    return store.find(str(path))
+
+
+def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
+    """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
+    method = host.processes.run(commands.compression(stack, host.compose)).stdout.strip() or "none"
+    with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
+        session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
+        low = json.loads(session.read_line())[1]
+        session.send("SELECT pg_export_snapshot();\n")
+        snapshot = session.read_line()
+        session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
+        with partial.artifact(DATABASE_ARTIFACT) as file:
+            host.processes.save_output(commands.dump(stack, host.compose, snapshot=snapshot, method=method), file.write)
+        blobs = {}
+        while blob := json.loads(session.read_line()):
+            blobs[blob[0]] = (int(blob[1]), str(blob[2]))
+        data = read_digest(session.read_line, low)
+        session.send("ROLLBACK;\n")
+        session.close()
+    return data, blobs
+
+
+def _write_settings(stack: Stack, partial: PartialSet) -> bool:
+    recipients = tuple(stack.settings["BACKUP_RECIPIENTS"].replace(",", " ").split())
+    if not recipients:
+        return False
+    with partial.artifact(SETTINGS_ARTIFACT) as file:
+        file.write(age.seal(stack.env_file.read_text(encoding="utf-8"), recipients))
+    return True
+
+
+def _manifest(stack: Stack, partial: PartialSet, contents: _Contents, created: str, note: str) -> Manifest:
+    settings: Mapping[str, str] = stack.settings.values
+    return Manifest(
+        name=partial.name,
+        kind="logical",
+        sequence=partial.sequence,
+        created=created,
+        instance=stack.settings["CHATWOOT_INSTANCE_ID"],
+        release=stack.settings["CHATWOOT_RELEASE"],
+        image=stack.images[RAILS],
+        data=contents.data,
+        storage=contents.storage,
+        settings_included=contents.settings_included,
+        fingerprints=fingerprints(settings, stack.settings["CHATWOOT_INSTANCE_ID"]),
+        artifacts=tuple(partial.artifacts),
+        tool=TOOL,
+        note=note,
+    )
+
+
+def _warnings(manifest: Manifest) -> tuple[str, ...]:
+    storage = manifest.storage
+    found = [] if manifest.settings_included else [LEFT_OUT]
+    if storage.missing:
+        found.append(f"{len(storage.missing)} stored files were missing already: {', '.join(storage.missing[:5])}")
+    if storage.wrong:
+        found.append(f"{len(storage.wrong)} stored files do not match their rows: {', '.join(storage.wrong[:5])}")
+    return tuple(found)
+
+
+def _require_room(stack: Stack, host: Host) -> None:
+    size = int(host.processes.run(commands.space(stack, host.compose)).stdout.strip())
+    wanted, free = size // DUMP_SHARE + SPARE_BYTES, host.machine.free_disk(stack.backup_folder)
+    if free < wanted:
+        text = f"{show_size(free)} free in {stack.backup_folder}, a backup needs about {show_size(wanted)}"
+        raise PreflightFailedError(
+            "There is no room for a backup set", details=(text,), remedy="Free some, or set BACKUP_FOLDER."
+        )
+
+
+def list_sets(stack: Stack, _: Host) -> Backups:
+    """The sets that there are."""
+    store = store_of(stack)
+    return Backups(str(store.folder), store.sets(), store.damaged())
+
+
+def verify_set(stack: Stack, host: Host, name: str = "latest") -> BackupSet:
+    """Reads back every artifact's checksum and the dump's own table of contents; notes the time in the set.
+
+    Raises BackupSetInvalidError naming everything that is wrong.
+    """
+    backup_set = store_of(stack).find(name)
+    host.reporter.step(f"Verifying {backup_set.manifest.name}")
+    require_whole(stack, host, backup_set)
+    mark_verified(backup_set, host.clock.stamp())
+    return store_of(stack).find(backup_set.path)
+
+
+def require_whole(stack: Stack, host: Host, backup_set: BackupSet) -> None:
+    """Raises BackupSetInvalidError unless every artifact is what was written and the dump can be read."""
+    problems = checksum_problems(backup_set)
+    if not problems:
+        command = commands.dump_contents(stack.images[DATABASE], Path(backup_set.path), DATABASE_ARTIFACT)
+        listed = host.processes.try_run(command)
+        problems = (
+            () if listed.code == 0 else (f"{DATABASE_ARTIFACT}: {host.processes.mask(listed.stderr.strip())[-200:]}",)
+        )
+    if problems:
+        remedy = "Take another set ('invoke backups'); this one is not used. Nothing was changed."
+        raise BackupSetInvalidError(f"The set {backup_set.manifest.name} is damaged", details=problems, remedy=remedy)

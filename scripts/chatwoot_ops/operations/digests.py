@@ -1,0 +1,56 @@
+"""What a database holds, told by itself in one snapshot: rows and content of each table, sequences, versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from chatwoot_ops.model.backup_set import DataDigest, parse_data
+
+# Text forms must be the same on both sides of a restore, whatever the server's settings are.
+STABLE = """
+SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';
+SET extra_float_digits = 1; SET statement_timeout = 0; SET search_path = public;
+"""
+# The sum does not depend on the order of rows; unlike an exclusive or it also sees a row that is there twice.
+_TABLES = """
+SELECT format('SELECT json_build_array(''table'', %L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text)'
+  ' FROM %I.%I t', n.nspname || '.' || c.relname, n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname IN ('public', 'chatwoot_ops') ORDER BY c.relpages DESC \\gexec
+"""
+SEQUENCES = """
+SELECT json_build_array('sequences', coalesce(json_object_agg(schemaname || '.' || sequencename,
+  coalesce(last_value, 0)), '{}')) FROM pg_sequences WHERE schemaname = 'public';
+"""
+_FACTS = """
+SELECT json_build_array('facts', json_build_object(
+  'extensions', (SELECT json_object_agg(extname, extversion) FROM pg_extension),
+  'triggers', (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal),
+  'postgres', current_setting('server_version'),
+  'newest_message', (SELECT max(created_at) FROM public.messages)));
+SELECT json_build_array('migrations', coalesce(json_agg(version ORDER BY version), '[]')) FROM public.schema_migrations;
+SELECT json_build_array('end');
+"""
+DIGEST = STABLE + _TABLES + SEQUENCES + _FACTS
+
+
+def read_digest(next_line: Callable[[], str], low: dict[str, int] | None = None) -> DataDigest:
+    """Reads the answers of DIGEST up to their end; `low` are the sequences as they were before the dump."""
+    raw: dict[str, Any] = {"tables": {}, "sequences": {}}
+    while True:
+        line = next_line()
+        if not line.startswith("["):
+            continue
+        kind, *rest = json.loads(line)
+        if kind == "end":
+            return parse_data(raw)
+        if kind == "table":
+            raw["tables"][rest[0]] = {"rows": rest[1], "digest": rest[2]}
+        elif kind == "sequences":
+            raw["sequences"] = {name: ((low or rest[0]).get(name, value), value) for name, value in rest[0].items()}
+        elif kind == "facts":
+            raw.update(rest[0])
+        else:
+            raw[kind] = rest[0]

@@ -1,0 +1,121 @@
+"""Goes back to the release before the last upgrade, with its data as it was when the upgrade began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import compose
+from chatwoot_ops.errors import (
+    ConfirmationMissingError,
+    OpsError,
+    ReleaseRefusedError,
+    RollbackFailedError,
+    StackLockedError,
+)
+from chatwoot_ops.model.journal import Journal
+from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.upgrade import WayBack, parse_way_back, written_since
+from chatwoot_ops.operations.backup import store_of
+from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.database import ask_database
+from chatwoot_ops.operations.opening import Place, open_with
+from chatwoot_ops.operations.smoke import require_smoke, smoke
+from chatwoot_ops.operations.swapping import drop_staged, put_back
+from chatwoot_ops.operations.upgrade import HIGH, WAY_BACK, Move, clean_up, customers_wrote, serve, upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The release that serves again, and the rows that were given up."""
+
+    release: str
+    lost: dict[str, int]
+
+
+def roll_back(place: Place, host: Host, *, yes: bool = False, resume: Journal | None = None) -> RolledBack:
+    """Puts release and data from before the last upgrade back, once the loss was seen.
+
+    Raises ReleaseRefusedError where there is no way back, ConfirmationMissingError, RollbackFailedError.
+    """
+    stack = open_with(place, host)
+    way_back = _way_back(stack)
+    lost = _lost(stack, host, way_back)
+    if resume is None:
+        _confirm(host, way_back, lost, yes=yes)
+    with changing(stack, host, "rollback", resume=resume) as change:
+        try:
+            _go(stack, host, change, way_back)
+            require_smoke(smoke(open_with(place, host), host, quick=True))
+        except OpsError as error:
+            remedy = "See docs/runbooks/upgrade-failed.md; 'invoke doctor' shows what runs."
+            raise RollbackFailedError(
+                f"The rollback failed: {error.message}", details=error.details, remedy=remedy
+            ) from error
+        (stack.state_folder / WAY_BACK).unlink(missing_ok=True)
+    return RolledBack(way_back.release, lost)
+
+
+def _go(stack: Stack, host: Host, change: Change, way_back: WayBack) -> None:
+    change.step("put-back", "Putting the release before back", previous=way_back.previous)
+    host.processes.run(compose.stop(stack, host.compose, RAILS))
+    put_back(stack, host, way_back.previous)
+
+
+def _way_back(stack: Stack) -> WayBack:
+    try:
+        return parse_way_back((stack.state_folder / WAY_BACK).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        remedy = "Restore the backup set that was made before it: 'invoke backups'."
+        raise ReleaseRefusedError("There is no upgrade to roll back", remedy=remedy) from error
+
+
+def _lost(stack: Stack, host: Host, way_back: WayBack) -> dict[str, int]:
+    try:
+        return written_since(way_back.high, ask_database(stack, host, HIGH))
+    except OpsError:
+        return {"rows that could not be counted, the database does not answer": 1}
+
+
+def _confirm(host: Host, way_back: WayBack, lost: dict[str, int], *, yes: bool) -> None:
+    rows = ", ".join(f"{count} {name}" for name, count in lost.items()) or "nothing"
+    host.reporter.note(f"Back from {way_back.target} to {way_back.release}; written since, and lost then: {rows}")
+    if not yes and not host.reporter.confirm("Roll back?"):
+        raise ConfirmationMissingError("The rollback was not confirmed", remedy="Add --yes. Nothing was changed.")
+
+
+def undo_upgrade(stack: Stack, host: Host, journal: Journal) -> None:
+    """What `recover --undo` does for an upgrade that was cut off: release and data as they were before it.
+
+    Raises StackLockedError when customers wrote to the new release: then only going forward, or rollback, is right.
+    """
+    stopped = journal.facts("stop")
+    if stopped:
+        _refuse_loss(stack, host, journal, WayBack(**stopped["way_back"]))
+    with changing(stack, host, "undo-upgrade", resume=journal) as change:
+        if stopped:
+            change.step("put-back", "Putting the release before back", previous=stopped["previous"])
+            host.processes.run(compose.stop(stack, host.compose, RAILS))
+            put_back(stack, host, str(stopped["previous"]))
+            drop_staged(stack, host, journal.opening.id, str(stopped["cluster"]))
+        store_of(stack).drop_partials()
+
+
+def _refuse_loss(stack: Stack, host: Host, journal: Journal, way_back: WayBack) -> None:
+    wrote = customers_wrote(stack, host, journal, way_back)
+    if wrote:
+        text = f"Customers wrote to the new release ({wrote}); undoing the upgrade would lose that"
+        raise StackLockedError(text, remedy="Type 'invoke recover --finish'; 'invoke rollback' afterwards goes back.")
+
+
+def finish_upgrade(stack: Stack, host: Host, journal: Journal) -> None:
+    """What `recover --finish` does: forward where the new release is pinned already, else from the beginning."""
+    stopped = journal.facts("stop")
+    if journal.reached("pin"):
+        with changing(stack, host, "upgrade", journal.opening.options, resume=journal) as change:
+            change.step("start", "Starting web and worker of the new release")
+            serve(stack, host)
+            clean_up(Move(stack, stack, host, change, WayBack(**stopped["way_back"]), str(stopped["cluster"])))
+        return
+    undo_upgrade(stack, host, journal)
+    upgrade(stack, host, to=str(journal.opening.options.get("to", "")), yes=True)

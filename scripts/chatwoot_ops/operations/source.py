@@ -1,0 +1,92 @@
+"""Where a restore takes its data from: a backup set, or what a Chatwoot that lives elsewhere can give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatwoot_ops.errors import BackupSetInvalidError, ReleaseRefusedError
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
+from chatwoot_ops.model.encrypted import fingerprints
+from chatwoot_ops.model.release import sort_key
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.backup import store_of
+from chatwoot_ops.operations.staging import form_of
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dump, with its storage archive where there is one; `set` where both come from a backup set."""
+
+    name: str
+    dump: Path
+    storage: Path | None = None
+    set: BackupSet | None = None
+
+    def noted(self) -> dict[str, str]:
+        """What the journal needs to find it again."""
+        if self.set is not None:
+            return {"set": self.set.path}
+        return {"dump": str(self.dump), "storage": str(self.storage or "")}
+
+
+def source_of_set(stack: Stack, name: str) -> Source:
+    """The source that is a backup set.
+
+    Raises BackupSetInvalidError when there is no such sealed set.
+    """
+    found = store_of(stack).find(name)
+    return Source(found.manifest.name, Path(found.path).resolve() / DATABASE_ARTIFACT, set=found)
+
+
+def source_of_dump(dump: str, storage: str) -> Source:
+    """The source that is a dump file or folder, and perhaps a tar of a storage folder.
+
+    Raises BackupSetInvalidError when a file is missing or no dump.
+    """
+    path, archive = Path(dump).resolve(), Path(storage).resolve() if storage else None
+    missing = tuple(str(each) for each in (path, archive) if each is not None and not each.exists())
+    if missing:
+        raise BackupSetInvalidError("There is no such file", details=missing, remedy="Nothing was changed.")
+    form_of(path)
+    return Source(path.name, path, archive)
+
+
+def source_again(stack: Stack, noted: dict[str, Any]) -> Source:
+    """The source that a journal noted."""
+    if "set" in noted:
+        return source_of_set(stack, str(noted["set"]))
+    return source_of_dump(str(noted["dump"]), str(noted["storage"]))
+
+
+def refuse_unfit(stack: Stack, source: Source, *, adopt: bool, migrate: bool) -> None:
+    """Raises before anything is touched when the set is foreign, of another release, or sealed with other keys."""
+    if source.set is None:
+        return
+    manifest = source.set.manifest
+    instance = stack.settings["CHATWOOT_INSTANCE_ID"]
+    if manifest.instance != instance and not adopt:
+        text = f"The set belongs to installation {manifest.instance}, this one is {instance}"
+        raise BackupSetInvalidError(text, remedy="Add --adopt to take its data over. Nothing was changed.")
+    _refuse_release(stack.settings["CHATWOOT_RELEASE"], manifest.release, migrate=migrate)
+    mine = fingerprints(stack.settings.values, manifest.instance)
+    other = tuple(
+        f"{name}: is not the one the set was made with"
+        for name in manifest.fingerprints
+        if mine.get(name) != manifest.fingerprints[name]
+    )
+    if other:
+        remedy = "Give the set's own: --identity FILE (its private key) or --settings FILE. Nothing was changed."
+        raise BackupSetInvalidError("The keys in .env are not the keys of this set", details=other, remedy=remedy)
+
+
+def _refuse_release(mine: str, theirs: str, *, migrate: bool) -> None:
+    one, other = (sort_key(each.removeprefix("v").removesuffix("-ce")) for each in (mine, theirs))
+    if other > one:
+        raise ReleaseRefusedError(
+            f"The set is of release {theirs}, newer than {mine}", remedy=f"Type 'invoke upgrade --to {theirs}' first."
+        )
+    if other < one and not migrate:
+        remedy = f"Restore it with {theirs}, or add --migrate to bring its data to {mine}. Nothing was changed."
+        raise ReleaseRefusedError(f"The set is of release {theirs}, older than {mine}", remedy=remedy)

@@ -1,0 +1,152 @@
+"""Builds the new cluster beside the one that serves, and proves it there, before anything can write to it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatwoot_ops.adapters.files import is_gzipped
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import staging
+from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
+from chatwoot_ops.model.backup_set import DataDigest
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.digests import DIGEST, read_digest
+from chatwoot_ops.operations.keys import SAMPLES, read_samples
+from chatwoot_ops.operations.storage import BLOBS
+
+START_TIMEOUT_SECONDS = 180
+_CHUNK = 1024 * 1024
+_LEFT_OUT = re.compile(
+    rb"^(ALTER [A-Z ]+ .* OWNER TO |GRANT |REVOKE |SET transaction_timeout|SET default_table_access_method)"
+)
+
+# A dump is loaded by the superuser; what Chatwoot works with must then belong to Chatwoot's own role.
+_OWNERS = """
+SELECT format('ALTER %s public.%I OWNER TO %I', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW'
+  WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, c.relname, :'role')
+FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'S', 'v', 'm')
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i', 'e')) \\gexec
+SELECT format('ALTER FUNCTION %s OWNER TO %I', p.oid::regprocedure, :'role')
+FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') \\gexec
+SELECT format('ALTER TYPE public.%I OWNER TO %I', t.typname, :'role')
+FROM pg_type t WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd')
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e') \\gexec
+ANALYZE;
+"""
+_FOREIGN_OWNERS = """
+SELECT json_build_array(count(*)) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S') AND r.rolname <> :'role'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e');
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What the new cluster holds: its digest, its encrypted samples, and its rows of stored files."""
+
+    data: DataDigest
+    samples: list[tuple[str, str]]
+    blobs: dict[str, tuple[int, str]]
+
+
+def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder: Path) -> None:
+    """An empty cluster with Chatwoot's role, database and extensions, made exactly as a first start makes it."""
+    host.processes.run(staging.start(stack, host.compose, operation=operation, cluster=cluster, folder=folder))
+    probe = staging.ask(stack, operation, "SELECT 1;")
+    if not host.clock.wait_until(
+        lambda: host.processes.try_run(probe).code == 0, timeout=START_TIMEOUT_SECONDS, interval=0.3
+    ):
+        raise CommandFailedError("The new cluster did not start")
+
+
+def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
+    """Loads a dump of any form: custom, directory, plain SQL, each of them gzipped or not."""
+    kind = form_of(dump)
+    if kind in {"custom", "directory"}:
+        host.processes.run(staging.load(stack, operation, dump.name))
+    else:
+        host.processes.feed(
+            staging.session(stack, operation), plain_sql(_chunks(dump)) if kind == "plain" else _chunks(dump)
+        )
+    role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
+    host.processes.run(
+        staging.ask(stack, operation, f"\\set role '{role}'\n{_OWNERS}", purpose="Giving the tables to Chatwoot's role")
+    )
+
+
+def form_of(dump: Path) -> str:
+    """The form of a dump by its first bytes: "custom", "directory" or "plain".
+
+    Raises BackupSetInvalidError for a file that is none of them.
+    """
+    if dump.is_dir():
+        if (dump / "toc.dat").is_file():
+            return "directory"
+        raise BackupSetInvalidError(f"{dump} is a folder without toc.dat, so no dump of pg_dump")
+    head = next(iter(_chunks(dump)), b"")
+    if head.startswith(b"PGDMP"):
+        if is_gzipped(dump):
+            raise BackupSetInvalidError(f"{dump} is a gzipped custom dump", remedy=f"Unpack it first: gunzip {dump}")
+        return "custom"
+    if b"PostgreSQL database dump" in head[:4096] or b"CREATE " in head:
+        return "plain"
+    raise BackupSetInvalidError(
+        f"{dump} is no dump that can be read", remedy="pg_dump's custom, directory and plain forms are."
+    )
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    opener = gzip.open if is_gzipped(path) else Path.open
+    try:
+        with opener(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise BackupSetInvalidError(f"{path} is damaged or cut off") from error
+
+
+def plain_sql(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Plain SQL without its owners, grants and settings that this server does not know; rows pass untouched."""
+    in_rows, rest = False, b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        kept = []
+        for line in lines:
+            if in_rows or not _LEFT_OUT.match(line):
+                kept.append(line)
+            in_rows = (
+                line != b"\\." if in_rows else line.startswith(b"COPY ") and line.rstrip().endswith(b"FROM stdin;")
+            )
+        yield b"".join(line + b"\n" for line in kept)
+    yield rest
+
+
+def read_staged(stack: Stack, host: Host, operation: str) -> Staged:
+    """What the new cluster holds, read in one session."""
+    with host.processes.session(staging.session(stack, operation)) as session:
+        session.send(BLOBS + "SELECT json_build_array();\n" + SAMPLES + DIGEST)
+        session.close()
+        blobs: dict[str, tuple[int, str]] = {}
+        for blob in iter(lambda: _row(session.read_line()), []):
+            blobs[str(blob[0])] = (int(str(blob[1])), str(blob[2]))
+        samples = read_samples(session.read_line)
+        data = read_digest(session.read_line)
+    return Staged(data, samples, blobs)
+
+
+def _row(line: str) -> list[object]:
+    row: list[object] = json.loads(line)
+    return row
+
+
+def foreign_owners(stack: Stack, host: Host, operation: str) -> int:
+    """How many tables and sequences do not belong to Chatwoot's role."""
+    role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
+    text = host.processes.run(staging.ask(stack, operation, f"\\set role '{role}'\n{_FOREIGN_OWNERS}")).stdout
+    return int(str(_row(text.strip())[0]))

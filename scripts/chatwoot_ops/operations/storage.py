@@ -1,0 +1,113 @@
+"""Proves the storage volume's files against `active_storage_blobs`, by size and MD5, both directions."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from chatwoot_ops.adapters.files import is_gzipped
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import staging
+from chatwoot_ops.model.backup_set import StorageProof
+from chatwoot_ops.model.stack import Stack
+
+# Only rows of the local service have files here; other services keep theirs elsewhere (facts, 8).
+BLOBS = """
+SELECT json_build_array(key, byte_size, checksum) FROM active_storage_blobs WHERE service_name = 'local' ORDER BY key;
+"""
+_CHUNK = 1024 * 1024
+
+
+@dataclass(slots=True)
+class StoredFile:
+    """A file found in the volume: its size in bytes and its MD5 in base64, as Active Storage writes it."""
+
+    size: int
+    md5: str
+
+
+@dataclass(slots=True)
+class Proving:
+    """Collects what is found while an archive passes by."""
+
+    blobs: dict[str, tuple[int, str]]
+    found: dict[str, StoredFile] = field(default_factory=dict)
+
+    def see(self, key: str, file: StoredFile) -> None:
+        """Notes a file by its key."""
+        self.found[key] = file
+
+    def proof(self) -> StorageProof:
+        """The verdict: each row's file there and right, and files without a row."""
+        missing = sorted(set(self.blobs) - set(self.found))
+        wrong = sorted(
+            key
+            for key, (size, md5) in self.blobs.items()
+            if key in self.found and self.found[key] != StoredFile(size, md5)
+        )
+        orphaned = sorted(set(self.found) - set(self.blobs))
+        return StorageProof(
+            files=len(self.found),
+            bytes=sum(each.size for each in self.found.values()),
+            proved=len(self.blobs) - len(missing) - len(wrong),
+            missing=tuple(missing),
+            wrong=tuple(wrong),
+            orphaned=tuple(orphaned),
+        )
+
+
+def files_in_archive(archive: IO[bytes]) -> Iterator[tuple[str, StoredFile]]:
+    """Each regular file of a tar stream (plain or compressed) with its key; memory stays flat.
+
+    Raises tarfile.TarError for an archive that is damaged or cut off.
+    """
+    with tarfile.open(fileobj=archive, mode="r|*") as tar:
+        for member in tar:
+            name = Path(member.name).name
+            if member.isfile() and not name.startswith("."):
+                yield name, _read(tar, member)
+
+
+def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> StoredFile:
+    digest, size = hashlib.md5(usedforsecurity=False), 0
+    content = tar.extractfile(member)
+    while content and (chunk := content.read(_CHUNK)):
+        digest.update(chunk)
+        size += len(chunk)
+    return StoredFile(size, b64encode(digest.digest()).decode())
+
+
+def prove_archive(path: Path, blobs: dict[str, tuple[int, str]]) -> StorageProof:
+    """The proof of an archive on disk against these rows."""
+    proving = Proving(blobs)
+    with path.open("rb") as file:
+        for key, stored in files_in_archive(file):
+            proving.see(key, stored)
+    return proving.proof()
+
+
+def prove_files(found: dict[str, StoredFile], blobs: dict[str, tuple[int, str]]) -> StorageProof:
+    """The proof of files that were listed already."""
+    return Proving(blobs, found).proof()
+
+
+def files_in_volume(stack: Stack, host: Host) -> dict[str, StoredFile]:
+    """Every file of the storage volume by its key, each read whole."""
+    lines = host.processes.run(staging.list_files(stack)).stdout.splitlines()
+    rows = (line.split() for line in lines)
+    return {key: StoredFile(int(size), b64encode(bytes.fromhex(md5)).decode()) for key, size, md5 in rows}
+
+
+def place_archive(stack: Stack, host: Host, archive: Path) -> None:
+    """Unpacks an archive (plain or gzipped tar) into the storage volume, each file in place by rename.
+
+    Raises CommandFailedError for an archive that is damaged.
+    """
+    with (gzip.open if is_gzipped(archive) else Path.open)(archive, "rb") as file:
+        host.processes.feed(staging.place_files(stack), iter(lambda: file.read(_CHUNK), b""))

@@ -1,0 +1,117 @@
+"""Puts a cluster that was proved into service in one step, and the old one back when anything goes wrong."""
+
+from __future__ import annotations
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import compose, redis, staging
+from chatwoot_ops.errors import NothingServesError, OpsError, RestoreFailedError
+from chatwoot_ops.model.check import failures
+from chatwoot_ops.model.journal import Journal
+from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.containers import wait_until_healthy
+from chatwoot_ops.operations.migrate import prepare
+from chatwoot_ops.operations.restore_settings import drop_saved, put_settings_back
+from chatwoot_ops.operations.smoke import smoke
+
+
+def old_serves(error: OpsError) -> OpsError:
+    """The error of a restore that failed while, or after which, the old data serves."""
+    remedy = error.remedy or "The data from before the restore is in service; nothing of it was changed."
+    return RestoreFailedError(f"The restore failed: {error.message}", details=error.details, remedy=remedy)
+
+
+def swap_in(stack: Stack, host: Host, change: Change, cluster: str, previous: str, *, migrate: bool) -> float:
+    """Returns the seconds the database was away; the web stays up meanwhile and its requests wait.
+
+    The worker stops before Redis is flushed: running, it would lose its cron jobs (recordings/README.md).
+    """
+    target = f"clusters/{cluster}"
+    stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
+    change.step("stop", "Stopping worker and database", previous=previous, target=target)
+    try:
+        host.processes.run(compose.stop(stack, host.compose, *stopped))
+        began = host.clock.monotonic()
+        host.processes.run(compose.stop(stack, host.compose, DATABASE))
+        change.step("swap", "Putting the new cluster in place", previous=previous, target=target)
+        _flush(stack, host)
+        host.processes.run(staging.swap(stack, target))
+        change.step("start", "Starting database and worker")
+        start_data(stack, host)
+        away = round(host.clock.monotonic() - began, 1)
+        if migrate:
+            prepare(stack, host, change)
+        start_rest(stack, host)
+        change.step("smoke", "Asking the running stack")
+        _require_well(stack, host)
+    except OpsError as error:
+        _put_back_or_give_up(stack, host, change, previous, error)
+        raise old_serves(error) from error
+    return away
+
+
+def start_data(stack: Stack, host: Host) -> None:
+    """Database and Redis, healthy."""
+    host.processes.run(compose.up(stack, host.compose, DATABASE, REDIS))
+    wait_until_healthy(stack, host, (DATABASE, REDIS))
+
+
+def start_rest(stack: Stack, host: Host) -> None:
+    """Every service, healthy."""
+    host.processes.run(compose.up(stack, host.compose))
+    wait_until_healthy(stack, host, SERVICES)
+
+
+def _flush(stack: Stack, host: Host) -> None:
+    # Jobs and caches of the old data must not meet the new: ids now mean other records (facts, 11).
+    host.processes.run(compose.up(stack, host.compose, REDIS))
+    wait_until_healthy(stack, host, (REDIS,))
+    host.processes.run(redis.ask(stack, host.compose, "FLUSHALL", purpose="Flushing Redis"))
+
+
+def _require_well(stack: Stack, host: Host) -> None:
+    bad = failures(smoke(stack, host, quick=True))
+    if bad:
+        details = tuple(f"{check.name}: {check.seen}" for check in bad)
+        raise RestoreFailedError("The restored stack does not pass the smoke check", details=details)
+
+
+def drop_staged(stack: Stack, host: Host, operation: str, cluster: str) -> None:
+    """Removes a cluster that was never put into service, and the container that built it."""
+    host.processes.try_run(staging.remove(stack, operation))
+    host.processes.try_run(staging.remove_partial(stack, cluster))
+
+
+def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str, error: OpsError) -> None:
+    change.step("put-back", "Putting the old cluster back", previous=previous)
+    try:
+        put_back(stack, host, previous)
+    except OpsError as second:
+        details = (*error.details, f"putting the old data back: {second.message}", *second.details)
+        place = previous or "its root"
+        remedy = f"The old cluster is in the volume as {place}. Type 'invoke doctor'; see docs/runbooks/volume-lost.md."
+        raise NothingServesError(f"The restore failed: {error.message}", details=details, remedy=remedy) from error
+
+
+def put_back(stack: Stack, host: Host, previous: str) -> None:
+    """Cluster and settings from before in service again, the queue empty, and the stack healthy."""
+    put_settings_back(stack)
+    host.processes.run(compose.stop(stack, host.compose, SIDEKIQ, DATABASE))
+    if host.processes.run(staging.current_cluster(stack)).stdout.strip() != previous:
+        _flush(stack, host)
+        host.processes.run(staging.swap(stack, previous))
+    start_data(stack, host)
+    start_rest(stack, host)
+
+
+def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
+    """What `recover --undo` does: the old cluster serves, and what was built beside it is gone."""
+    with changing(stack, host, "undo-restore", resume=journal) as change:
+        facts, stopped = journal.facts("stage"), journal.facts("stop")
+        if stopped:
+            change.step("put-back", "Putting the old cluster back", previous=stopped["previous"])
+            put_back(stack, host, str(stopped["previous"]))
+        if facts:
+            change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
+            drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
+        drop_saved(stack)

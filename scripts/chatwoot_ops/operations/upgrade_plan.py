@@ -1,0 +1,90 @@
+"""What an upgrade would do: the target resolved to an image and a version before anything happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import backup as sizes
+from chatwoot_ops.commands import docker
+from chatwoot_ops.errors import CommandFailedError, PreflightFailedError, ReleaseRefusedError
+from chatwoot_ops.model.release import parse_image, sort_key
+from chatwoot_ops.model.size import show_size
+from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.upgrade import Plan
+from chatwoot_ops.operations.backup import list_sets
+from chatwoot_ops.operations.database import database_state, versions_of_image
+from chatwoot_ops.operations.images import get_images, pin_images, repository_of
+
+NEWEST = "latest-ce"
+
+
+def target_image(stack: Stack, host: Host, to: str) -> str:
+    """The image that is meant: a release of the repository in use, or an image reference as it stands.
+
+    Raises ReleaseRefusedError for a tag that names no Community Edition.
+    """
+    wanted = to or NEWEST
+    image = wanted if "/" in wanted else f"{repository_of(stack.images[RAILS], host)}:{_tag(wanted)}"
+    if not parse_image(image).community and not parse_image(image).pinned:
+        remedy = "Name a tag that ends in -ce, such as --to v4.15.1-ce. Nothing was changed."
+        raise ReleaseRefusedError(f"{image} is no Community Edition: its tag does not end in -ce", remedy=remedy)
+    return image
+
+
+def _tag(release: str) -> str:
+    return f"v{release}-ce" if release[:1].isdigit() and not release.endswith("-ce") else release
+
+
+def plan_upgrade(stack: Stack, host: Host, to: str) -> tuple[Stack, Plan]:
+    """The stack as it would be after the upgrade, and the plan; the new image is here afterwards, the old one serves.
+
+    Raises ReleaseRefusedError for a downgrade, an unknown release or an enterprise build, PreflightFailedError for a
+    disk that is too small.
+    """
+    image = target_image(stack, host, to)
+    asked = _with(stack, {"CHATWOOT_IMAGE": image})
+    try:
+        get_images(asked, host)
+    except CommandFailedError as error:
+        raise ReleaseRefusedError(error.message, details=error.details, remedy=error.remedy) from error
+    pinned = pin_images(asked, host)
+    _refuse_downgrade(stack.settings["CHATWOOT_RELEASE"], pinned.release)
+    values = {"CHATWOOT_IMAGE": pinned.values["CHATWOOT_IMAGE"], "CHATWOOT_RELEASE": pinned.release}
+    target = _with(stack, values)
+    missing = versions_of_image(target, host) - database_state(stack, host).versions
+    size = int(host.processes.run(sizes.space(stack, host.compose)).stdout.strip())
+    folder = docker_folder(host)
+    plan = Plan(
+        release=stack.settings["CHATWOOT_RELEASE"],
+        target=pinned.release,
+        image=values["CHATWOOT_IMAGE"],
+        migrations=tuple(sorted(missing)),
+        cluster_size=size,
+        free=host.machine.free_disk(folder),
+        sets=len(list_sets(stack, host).sets),
+    )
+    if plan.free < plan.cluster_size * 2:
+        text = f"{show_size(plan.free)} free, a second cluster and its growth need {show_size(plan.cluster_size * 2)}"
+        raise PreflightFailedError(
+            "There is no room for the way back", details=(text,), remedy="See docs/runbooks/disk-full.md."
+        )
+    return target, plan
+
+
+def _refuse_downgrade(release: str, target: str) -> None:
+    one, other = (sort_key(each.removeprefix("v").removesuffix("-ce")) for each in (release, target))
+    if other < one:
+        remedy = "Restore a backup set of that release instead: its schema has no way back (docs/how-to/restore.md)."
+        raise ReleaseRefusedError(f"{target} is older than {release}: a downgrade", remedy=remedy)
+
+
+def _with(stack: Stack, values: dict[str, str]) -> Stack:
+    settings = replace(stack.settings, values={**stack.settings.values, **values})
+    return replace(stack, settings=settings, overrides={**stack.overrides, **values})
+
+
+def docker_folder(host: Host) -> Path:
+    """Where the engine keeps its volumes."""
+    return Path(host.processes.run(docker.root_folder()).stdout.strip())

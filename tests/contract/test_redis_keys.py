@@ -1,0 +1,94 @@
+"""Keys in Redis against those of a running 4.15.1: name, type, fields, whether they expire."""
+
+import json
+import re
+import time
+
+import pytest
+
+from contract import compare, recorded
+from fake_stack import wait_for
+
+KEYS = recorded.redis_keys()
+HOST = re.compile(r"\b[0-9a-f]{12}\b")
+# What the fake leaves out: metrics by class and minute, and keys of features that it does not have.
+LEFT_OUT = re.compile(r"^([A-Z]\w+(::\w+)*-\d|j\|\d|alfred:(ROUND_ROBIN|idb-cache))")
+
+
+def plain(name):
+    """A key without what differs from one instance to the next."""
+    name = HOST.sub("HOST", name)
+    name = re.sub(r"^HOST:\d+:HOST", "IDENTITY", name)
+    name = re.sub(r"attack:\d+:(.*):[\d.]+$", r"attack:N:\1:ADDRESS", name)
+    name = re.sub(r"^[A-Z]\w+(::\w+)*-\d\d-\d\d:\d+$", "CLASS-DAY-MINUTE", name)
+    name = re.sub(r"^j\|\d+\|[\d:]+$", "j|DAY|MINUTE", name)
+    name = re.sub(r"(GLOBAL_CONFIG|idb-cache-key-account-\d+)[:-]\w+$", r"\1:NAME", name)
+    return re.sub(r"\d{4}-\d\d-\d\d", "DAY", name)
+
+
+WANTED = sorted({plain(name) for name in KEYS if not LEFT_OUT.match(name)} - {"dead"})
+
+
+@pytest.fixture(scope="module")
+def found(stack, answers):  # noqa: ARG001 -- the requests leave keys
+    """The fake's keys after all requests, a minute of cron and a heartbeat; a failed mail is in `retry`."""
+    stack.settle()
+    wait_for(lambda: stack.redis("EXISTS", "stat:failed") == "1", 25, "counters")
+    wait_for(
+        lambda: stack.redis("EXISTS", "cron_job:default:trigger_imap_email_inboxes_job:jid_history") == "1", 5, "cron"
+    )
+    # Counters of a minute run out; this is one more request.
+    stack.get("/app/login")
+    return {plain(name): name for name in stack.redis("KEYS", "*").splitlines()}
+
+
+def recorded_key(name):
+    return next(value for key, value in KEYS.items() if plain(key) == name)
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_a_recorded_key_is_there_with_its_type(stack, found, name):
+    if name.endswith("scheduled_items_job:jid_history"):
+        pytest.skip("fires every five minutes of the clock")
+    assert name in found
+    assert stack.redis("TYPE", found[name]) == recorded_key(name)["type"]
+    expires = int(stack.redis("TTL", found[name])) > 0
+    assert expires == (recorded_key(name)["ttl"] > 0)
+
+
+@pytest.mark.parametrize("name", [name for name in WANTED if recorded_key(name)["type"] == "hash"])
+def test_a_hash_has_the_recorded_fields(stack, found, name):
+    fields = json_of(stack, found[name])
+    if "ONLINE_STATUS" in name:
+        assert set(fields.values()) == {"online"}
+    else:
+        assert fields.keys() == recorded_key(name)["value"].keys()
+
+
+def json_of(stack, key):
+    """Field by field: an empty value at the end of a list would be lost."""
+    return {name: stack.redis("HGET", key, name) for name in stack.redis("HKEYS", key).split("\n")}
+
+
+def test_the_heartbeat_says_what_the_recorded_one_says(stack, found):
+    name = found["IDENTITY"]
+    fields = json_of(stack, name)
+    info = json.loads(fields["info"])
+    assert (
+        compare.shape_differences(json.loads(recorded_key("IDENTITY")["value"]["info"])["labels"], info["labels"], "l")
+        == []
+    )
+    assert info.keys() == json.loads(recorded_key("IDENTITY")["value"]["info"]).keys()
+    assert [HOST.sub("HOST", queue) for queue in info["queues"]] == [
+        HOST.sub("HOST", queue) for queue in json.loads(recorded_key("IDENTITY")["value"]["info"])["queues"]
+    ]
+    assert abs(float(fields["beat"]) - time.time()) < 15
+    assert stack.redis("SMEMBERS", "processes") == name
+
+
+def test_a_mail_job_that_failed_says_why_as_the_recorded_dead_one(stack, found):  # noqa: ARG001
+    dead = json.loads(KEYS["dead"]["value"][0][0])
+    job = json.loads(stack.redis("ZRANGE", "retry", "0", "0") or stack.redis("ZRANGE", "dead", "0", "0"))
+    assert job["error_message"] == dead["error_message"]
+    assert job["error_class"] == dead["error_class"]
+    assert job.keys() | {"retried_at"} == dead.keys()
