@@ -64,8 +64,8 @@ def changing(
     """Holds the lock and keeps a journal while an operation changes the stack.
 
     Raises StackLockedError while another operation runs, or one that was cut off has not been ended with recover.
-    An error or Ctrl-C ends one-off containers, is written to the ledger, and goes on its way. Where it ends the recovery
-    of a set-up the journal stays, so that the recovery can be tried again.
+    An error or Ctrl-C ends one-off containers, is written to the ledger, and goes on its way. Where it ends the
+    recovery of a set-up the journal stays, so that the recovery can be tried again.
     """
     store = store_of(stack, host)
     started, user = host.clock.stamp(), host.machine.user()
