@@ -11,7 +11,7 @@ from chatwoot_ops.operations import recover
 from chatwoot_ops.operations.setup import SetUp
 
 VOLUMES = Step("volumes", "2026-01-01T00:00:00Z", {"created": ["db"]})
-ADMINISTRATOR = Step("administrator", "2026-01-01T00:01:00Z")
+START = Step("start", "2026-01-01T00:01:00Z")
 
 
 class TakenDownError(Exception):
@@ -22,28 +22,28 @@ def undo(monkeypatch, *steps, operation="setup", users=1):
     def went_on(*_, **__):
         raise TakenDownError
 
-    monkeypatch.setattr(recover, "database_state", lambda *_: SimpleNamespace(users=users))
+    monkeypatch.setattr(recover, "_has_users", lambda *_: users > 0)
     monkeypatch.setattr(recover, "changing", went_on)
     opening = Opening(operation, "id", "ada", 1, "2026-01-01T00:00:00Z")
     recover._undo_setup(None, None, None, Journal(opening, steps))
 
 
-def test_undo_refuses_once_the_first_administrator_is_there(monkeypatch):
+def test_undo_refuses_once_somebody_can_have_made_an_account_and_has(monkeypatch):
     with pytest.raises(recover.RefusedInUseError) as refused:
-        undo(monkeypatch, VOLUMES, ADMINISTRATOR)
+        undo(monkeypatch, VOLUMES, START)
     assert refused.value.code == StackLockedError.code
 
 
 def test_undo_goes_on_where_nobody_has_an_account(monkeypatch):
     with pytest.raises(TakenDownError):
-        undo(monkeypatch, VOLUMES, ADMINISTRATOR, users=0)
+        undo(monkeypatch, VOLUMES, START, users=0)
     with pytest.raises(TakenDownError):
         undo(monkeypatch, VOLUMES)
 
 
 def test_an_undo_that_was_cut_off_is_not_asked_again(monkeypatch):
     with pytest.raises(TakenDownError):
-        undo(monkeypatch, VOLUMES, ADMINISTRATOR, Step("down", "2026-01-01T00:02:00Z"), operation="undo-setup")
+        undo(monkeypatch, VOLUMES, START, Step("down", "2026-01-01T00:02:00Z"), operation="undo-setup")
 
 
 @pytest.mark.parametrize("operation", ["setup", "up", "secrets", "migrate"])
