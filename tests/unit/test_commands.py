@@ -69,6 +69,7 @@ OF_DOCKER = {
     "docker rm --force a b": docker.remove_containers("a", "b"),
     "docker inspect a b": docker.inspect_containers("a", "b"),
     "docker system df --verbose --format {{json .}}": docker.disk_usage(),
+    "docker build --quiet --tag n -": docker.build_failing_release("i", "n", "4.15.999"),
     "docker info --format {{.DockerRootDir}}": docker.root_folder(),
 }
 

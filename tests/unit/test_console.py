@@ -48,7 +48,7 @@ LINE = (
 RESULTS = {
     "Status": STATUS,
     "SetUp": SetUp(("x made",), "http://x", "v4.15.1-ce", "a@x.example", 7, "Shown-once-1", CHECKS[:1]),
-    "Rehearsal": Rehearsal("sandbox", True, (RehearsalStep("setup", 1.5),), CHECKS[:1]),  # noqa: FBT003
+    "Rehearsal": Rehearsal("sandbox", True, (RehearsalStep("setup", 1.5),), 9.5, CHECKS[:1]),  # noqa: FBT003
     "Migrated": Migrated(("1",), 2, repaired=False, data_migrations_waiting=3),
     "SecretsFilled": SecretsFilled(("A", "B"), "/x/.env"),
     "Started": Started("http://x", already=False),
@@ -65,7 +65,7 @@ RESULTS = {
 KEYS = {
     "Status": "cut_off fake healthy instance pending_migrations ports project release services url volumes",
     "SetUp": "account administrator changed checks password release url",
-    "Rehearsal": "checks fake images steps",
+    "Rehearsal": "checks fake images recovery_seconds steps",
     "Migrated": "applied data_migrations_waiting repaired total",
     "SecretsFilled": "filled path",
     "Started": "already url",

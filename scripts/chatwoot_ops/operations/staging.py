@@ -61,10 +61,13 @@ def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder
 
 def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
     """Loads a dump of any form: custom, directory, plain SQL, each of them gzipped or not."""
-    if form_of(dump) != "plain":
-        host.processes.run(staging.load(stack, operation, dump.name))
-    else:
+    if form_of(dump) == "plain":
         host.processes.feed(staging.session(stack, operation), plain_sql(read_unpacked(dump)))
+    elif dump.is_file() and is_gzipped(dump):
+        # From a pipe pg_restore cannot load in parallel, and a compressed file cannot be read in any other way.
+        host.processes.feed(staging.load_from_pipe(stack, operation), read_unpacked(dump))
+    else:
+        host.processes.run(staging.load(stack, operation, dump.name))
     role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
     host.processes.run(
         staging.ask(stack, operation, f"\\set role '{role}'\n{_OWNERS}", purpose="Giving the tables to Chatwoot's role")
@@ -82,8 +85,6 @@ def form_of(dump: Path) -> str:
         raise BackupSetInvalidError(f"{dump} is a folder without toc.dat, so no dump of pg_dump")
     head = next(iter(read_unpacked(dump)), b"")
     if head.startswith(b"PGDMP"):
-        if is_gzipped(dump):
-            raise BackupSetInvalidError(f"{dump} is a gzipped custom dump", remedy=f"Unpack it first: gunzip {dump}")
         return "custom"
     if b"PostgreSQL database dump" in head[:4096] or b"CREATE " in head:
         return "plain"
