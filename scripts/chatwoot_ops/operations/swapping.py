@@ -8,10 +8,16 @@ from chatwoot_ops.errors import NothingServesError, OpsError, RestoreFailedError
 from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.migrate import prepare
-from chatwoot_ops.operations.restore_settings import drop_saved, put_settings_back
+from chatwoot_ops.operations.restore_settings import (
+    BEFORE_RESTORE,
+    BEFORE_UPGRADE,
+    drop_saved,
+    put_settings_back,
+)
 from chatwoot_ops.operations.smoke import smoke
 
 
@@ -39,15 +45,50 @@ def swap_in(stack: Stack, host: Host, change: Change, cluster: str, previous: st
         change.step("start", "Starting database and worker")
         start_data(stack, host)
         away = round(host.clock.monotonic() - began, 1)
-        if migrate:
-            prepare(stack, host, change)
-        start_rest(stack, host)
-        change.step("smoke", "Asking the running stack")
-        _require_well(stack, host)
+        _start_and_prove(stack, host, change, migrate=migrate)
     except OpsError as error:
         _put_back_or_give_up(stack, host, change, previous, error)
         raise old_serves(error) from error
     return away
+
+
+def _start_and_prove(stack: Stack, host: Host, change: Change, *, migrate: bool) -> None:
+    if migrate:
+        prepare(stack, host, change)
+    start_rest(stack, host)
+    change.step("smoke", "Asking the running stack")
+    _require_well(stack, host)
+
+
+def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
+    """Starts and proves what a restore that was cut off had swapped in; False where it had not come so far.
+
+    Beginning again would give up what customers have written to it since. Raises RestoreFailedError like the restore.
+    """
+    swapped, options = journal.facts("swap"), journal.opening.options
+    if not swapped or journal.reached("put-back"):
+        return False
+    if host.processes.run(staging.current_cluster(stack)).stdout.strip() != swapped["target"]:
+        return False
+    with changing(stack, host, "restore", options, resume=journal) as change:
+        change.step("start", "Starting database and worker")
+        try:
+            start_data(stack, host)
+            _start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
+        except OpsError as error:
+            _put_back_or_give_up(stack, host, change, str(swapped["previous"]), error)
+            raise old_serves(error) from error
+        clean_up(stack, host, change, str(swapped["target"]), str(swapped["previous"]))
+    return True
+
+
+def clean_up(stack: Stack, host: Host, change: Change, target: str, previous: str) -> None:
+    """Removes clusters older than the one before, and with them the way back of an earlier upgrade."""
+    change.step("clean", "Removing clusters older than the one before")
+    (stack.state_folder / WAY_BACK).unlink(missing_ok=True)
+    drop_saved(stack, BEFORE_UPGRADE)
+    host.processes.run(staging.remove_clusters_but(stack, target, previous))
+    drop_saved(stack, BEFORE_RESTORE)
 
 
 def start_data(stack: Stack, host: Host) -> None:
@@ -85,7 +126,7 @@ def drop_staged(stack: Stack, host: Host, operation: str, cluster: str) -> None:
 def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str, error: OpsError) -> None:
     change.step("put-back", "Putting the old cluster back", previous=previous)
     try:
-        put_back(stack, host, previous)
+        put_back(stack, host, previous, BEFORE_RESTORE)
     except OpsError as second:
         details = (*error.details, f"putting the old data back: {second.message}", *second.details)
         place = previous or "its root"
@@ -93,9 +134,9 @@ def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str
         raise NothingServesError(f"The restore failed: {error.message}", details=details, remedy=remedy) from error
 
 
-def put_back(stack: Stack, host: Host, previous: str) -> None:
+def put_back(stack: Stack, host: Host, previous: str, saved: str) -> None:
     """Cluster and settings from before in service again, the queue empty, and the stack healthy."""
-    put_settings_back(stack)
+    put_settings_back(stack, saved)
     host.processes.run(compose.stop(stack, host.compose, SIDEKIQ, DATABASE))
     if host.processes.run(staging.current_cluster(stack)).stdout.strip() != previous:
         _flush(stack, host)
@@ -110,8 +151,10 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
         facts, stopped = journal.facts("stage"), journal.facts("stop")
         if stopped:
             change.step("put-back", "Putting the old cluster back", previous=stopped["previous"])
-            put_back(stack, host, str(stopped["previous"]))
+            put_back(stack, host, str(stopped["previous"]), BEFORE_RESTORE)
+        elif journal.reached("keys"):
+            put_settings_back(stack, BEFORE_RESTORE)
         if facts:
             change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
             drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
-        drop_saved(stack)
+        drop_saved(stack, BEFORE_RESTORE)

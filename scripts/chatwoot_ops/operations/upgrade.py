@@ -10,6 +10,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, staging
 from chatwoot_ops.errors import (
     ConfirmationMissingError,
+    InterruptedByOperatorError,
     OpsError,
     RollbackFailedError,
     StackUnhealthyError,
@@ -18,18 +19,17 @@ from chatwoot_ops.errors import (
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, SIDEKIQ, Stack
-from chatwoot_ops.model.upgrade import Plan, WayBack, to_json, written_since
+from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, to_json, written_since
 from chatwoot_ops.operations.backup import make_set
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.migrate import prepare
-from chatwoot_ops.operations.restore_settings import save_settings
+from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, save_settings
 from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.swapping import put_back, start_data
 from chatwoot_ops.operations.upgrade_plan import plan_upgrade
 
-WAY_BACK = "before-upgrade.json"
 HIGH = """SELECT json_build_object('conversations', (SELECT coalesce(max(id), 0) FROM conversations),
  'messages', (SELECT coalesce(max(id), 0) FROM messages), 'contacts', (SELECT coalesce(max(id), 0) FROM contacts))"""
 
@@ -95,14 +95,14 @@ def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan
     made = make_set(stack, host, change, note=f"before the upgrade to {plan.target}")
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
-    way_back = WayBack(plan.release, plan.target, previous, ask_database(stack, host, HIGH))
+    way_back = WayBack(plan.release, plan.target, previous, {})
     move = Move(stack, target, host, change, way_back, cluster)
-    save_settings(stack)
+    save_settings(stack, BEFORE_UPGRADE)
     began = host.clock.monotonic()
     try:
         migrations = _switch(move)
     except KeyboardInterrupt:
-        put_back_release(move)
+        _interrupted(move)
         raise
     except OpsError as error:
         raise _undone(move, error) from error
@@ -113,18 +113,19 @@ def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan
 
 def _switch(move: Move) -> int:
     stack, host, change, previous = move.stack, move.host, move.change, move.way_back.previous
-    facts = {"previous": previous, "cluster": move.cluster, "way_back": asdict(move.way_back)}
-    change.step("stop", "Stopping web, worker and database", **facts)
+    change.step("stop", "Stopping web and worker", previous=previous, cluster=move.cluster)
     host.processes.run(compose.stop(stack, host.compose, RAILS, SIDEKIQ))
+    # Only now can nobody write any more: what came a moment before is in the copy, and is not of the new release.
+    move.way_back.high.update(ask_database(stack, host, HIGH))
+    change.step("copy-cluster", "Copying the cluster for the way back", way_back=asdict(move.way_back))
     host.processes.run(compose.stop(stack, host.compose, DATABASE))
-    change.step("copy-cluster", "Copying the cluster for the way back")
     host.processes.run(staging.copy_cluster(stack, previous, move.cluster))
     change.step("swap", "Putting the copy in place")
     host.processes.run(staging.swap(stack, f"clusters/{move.cluster}"))
     start_data(stack, host)
     migrated = prepare(move.target, host, change)
-    change.step("pin", "Pinning the release in .env")
     pinned = {name: move.target.settings[name] for name in ("CHATWOOT_IMAGE", "CHATWOOT_RELEASE")}
+    change.step("pin", "Pinning the release in .env", values=pinned)
     write_env_file(stack.env_file, with_values(read_env_file(stack.env_file).text, pinned))
     change.step("start", "Starting web and worker of the new release")
     serve(move.target, host)
@@ -146,14 +147,29 @@ def clean_up(move: Move) -> None:
     move.host.processes.run(staging.remove_clusters_but(move.stack, *kept))
 
 
+def _interrupted(move: Move) -> None:
+    """Puts the release before back, unless customers wrote to the new one: that is worth more than a clean end.
+
+    Raises StackUnhealthyError then.
+    """
+    wrote = customers_wrote(move.stack, move.host, move.change.store.read(), move.way_back)
+    if wrote:
+        raise _kept(move, wrote, InterruptedByOperatorError("it was interrupted"))
+    put_back_release(move)
+
+
+def _kept(move: Move, wrote: str, error: OpsError) -> StackUnhealthyError:
+    write_atomically(move.stack.state_folder / WAY_BACK, to_json(move.way_back))
+    forward = "Forward: put right what failed, then 'invoke up' and 'invoke smoke'."
+    remedy = f"{forward} Back, losing what was written: 'invoke rollback --yes'."
+    text = f"The upgrade failed after customers wrote ({wrote}), so nothing was put back: {error.message}"
+    return StackUnhealthyError(text, details=error.details, remedy=remedy)
+
+
 def _undone(move: Move, error: OpsError) -> OpsError:
     wrote = customers_wrote(move.stack, move.host, move.change.store.read(), move.way_back)
     if wrote:
-        write_atomically(move.stack.state_folder / WAY_BACK, to_json(move.way_back))
-        forward = "Forward: put right what failed, then 'invoke up' and 'invoke smoke'."
-        remedy = f"{forward} Back, losing what was written: 'invoke rollback --yes'."
-        text = f"The upgrade failed after customers wrote ({wrote}), so nothing was put back: {error.message}"
-        return StackUnhealthyError(text, details=error.details, remedy=remedy)
+        return _kept(move, wrote, error)
     try:
         put_back_release(move)
         require_smoke(smoke(move.stack, move.host, quick=True))
@@ -183,5 +199,5 @@ def put_back_release(move: Move) -> None:
     host, previous = move.host, move.way_back.previous
     move.change.step("put-back", "Putting the release before back", previous=previous)
     host.processes.run(compose.stop(move.stack, host.compose, RAILS))
-    put_back(move.stack, host, previous)
+    put_back(move.stack, host, previous, BEFORE_UPGRADE)
     host.processes.try_run(staging.remove_partial(move.stack, move.cluster))
