@@ -141,7 +141,8 @@ def read_set(path: Path) -> BackupSet:
 
     Raises BackupSetInvalidError when its manifest is damaged or of a newer format.
     """
-    manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8"))
+    # What a flipped bit made unreadable as UTF-8 is damaged, and no traceback.
+    manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
     try:
         verified = str(json.loads((path / _VERIFIED).read_text(encoding="utf-8"))["at"])
     except (OSError, ValueError, KeyError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -96,8 +97,13 @@ class BackupSet:
 
 
 def to_json(manifest: Manifest) -> str:
-    """The manifest as it is written."""
-    return json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
+    """The manifest as it is written, with a seal of its own content: a flipped bit in it must not go unseen."""
+    raw = asdict(manifest)
+    return json.dumps({**raw, "seal": _seal(raw)}, indent=1, sort_keys=True) + "\n"
+
+
+def _seal(raw: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
 
 
 def parse_manifest(text: str) -> Manifest:
@@ -112,6 +118,8 @@ def parse_manifest(text: str) -> Manifest:
             raise BackupSetInvalidError(
                 f"The set is of format {raw['format']}, this version knows {FORMAT}", remedy=remedy
             )
+        if raw.pop("seal") != _seal(raw):
+            raise BackupSetInvalidError("The manifest is damaged", details=("its content is not what was written",))
         return _manifest(raw)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BackupSetInvalidError("The manifest is damaged", details=(f"{type(error).__name__}: {error}",)) from error
