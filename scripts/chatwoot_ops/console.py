@@ -210,10 +210,12 @@ def _rehearsal(result: Any) -> list[Any]:
     kind = (
         "sandbox images: a FAKE Chatwoot on a real PostgreSQL and Redis" if result.fake else "images from the registry"
     )
+    recovery = [f"From loss to proof: {result.recovery_seconds} s"] if result.recovery_seconds else []
     return [
         *_checks(result.checks),
         *steps,
         f"{'in all':<{width}}  {total:6.1f} s",
+        *recovery,
         f"The rehearsal passed on {kind}.",
     ]
 

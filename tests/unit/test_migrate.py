@@ -49,10 +49,10 @@ def test_database_and_redis_are_healthy_before_anything_is_prepared(stack, well,
 
 
 def test_a_container_that_keeps_ending_is_given_up_early(stack, well, engine):
-    containers(well, container("chatwoot-db", state="restarting", health="", restarts=6))
+    described = [[container("chatwoot-db", state="restarting", health="", restarts=count)] for count in (2, 7, 8)]
+    engine.in_turn("docker inspect", *(json.dumps(each) for each in described))
     with pytest.raises(StackUnhealthyError, match="Not healthy after 0 s"):
         migrate(stack, well)
-    assert engine.ran
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from chatwoot_ops.model.settings import Settings
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.opening import Place
 
-# One each: a restore between an upgrade and its rollback must not take the way back away.
+# An upgrade's copy is kept for a rollback, through restores that fail in between.
 BEFORE_RESTORE, BEFORE_UPGRADE = "env-before-restore", "env-before-upgrade"
 
 

@@ -68,12 +68,13 @@ def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder
 def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
     """Loads a dump of any form: custom, directory, plain SQL, each of them gzipped or not."""
     kind = form_of(dump)
-    if kind in {"custom", "directory"}:
-        host.processes.run(staging.load(stack, operation, dump.name))
+    if kind == "plain":
+        host.processes.feed(staging.session(stack, operation), plain_sql(_chunks(dump)))
+    elif dump.is_file() and is_gzipped(dump):
+        # From a pipe pg_restore cannot load in parallel, and a compressed file cannot be read in any other way.
+        host.processes.feed(staging.load_from_pipe(stack, operation), _chunks(dump))
     else:
-        host.processes.feed(
-            staging.session(stack, operation), plain_sql(_chunks(dump)) if kind == "plain" else _chunks(dump)
-        )
+        host.processes.run(staging.load(stack, operation, dump.name))
     role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
     host.processes.run(
         staging.ask(stack, operation, f"\\set role '{role}'\n{_OWNERS}", purpose="Giving the tables to Chatwoot's role")
@@ -91,8 +92,6 @@ def form_of(dump: Path) -> str:
         raise BackupSetInvalidError(f"{dump} is a folder without toc.dat, so no dump of pg_dump")
     head = next(iter(_chunks(dump)), b"")
     if head.startswith(b"PGDMP"):
-        if is_gzipped(dump):
-            raise BackupSetInvalidError(f"{dump} is a gzipped custom dump", remedy=f"Unpack it first: gunzip {dump}")
         return "custom"
     if b"PostgreSQL database dump" in head[:4096] or b"CREATE " in head:
         return "plain"

@@ -25,7 +25,7 @@ from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.migrate import prepare
-from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, save_settings
+from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved, save_settings
 from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.swapping import put_back, start_data
 from chatwoot_ops.operations.upgrade_plan import plan_upgrade
@@ -95,15 +95,18 @@ def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan
     made = make_set(stack, host, change, note=f"before the upgrade to {plan.target}")
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
-    way_back = WayBack(plan.release, plan.target, previous, {})
+    way_back = WayBack(plan.release, plan.target, previous, ask_database(stack, host, HIGH))
     move = Move(stack, target, host, change, way_back, cluster)
+    drop_saved(stack, WAY_BACK)
     save_settings(stack, BEFORE_UPGRADE)
     began = host.clock.monotonic()
     try:
         migrations = _switch(move)
     except KeyboardInterrupt:
-        _interrupted(move)
-        raise
+        undone = _undone(move, InterruptedByOperatorError("it was interrupted"))
+        if isinstance(undone, UpgradeRolledBackError):
+            raise
+        raise undone from None
     except OpsError as error:
         raise _undone(move, error) from error
     away = round(host.clock.monotonic() - began, 1)
@@ -113,7 +116,8 @@ def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan
 
 def _switch(move: Move) -> int:
     stack, host, change, previous = move.stack, move.host, move.change, move.way_back.previous
-    change.step("stop", "Stopping web and worker", previous=previous, cluster=move.cluster)
+    facts = {"previous": previous, "cluster": move.cluster, "way_back": asdict(move.way_back)}
+    change.step("stop", "Stopping web and worker", **facts)
     host.processes.run(compose.stop(stack, host.compose, RAILS, SIDEKIQ))
     # Only now can nobody write any more: what came a moment before is in the copy, and is not of the new release.
     move.way_back.high.update(ask_database(stack, host, HIGH))
@@ -147,29 +151,14 @@ def clean_up(move: Move) -> None:
     move.host.processes.run(staging.remove_clusters_but(move.stack, *kept))
 
 
-def _interrupted(move: Move) -> None:
-    """Puts the release before back, unless customers wrote to the new one: that is worth more than a clean end.
-
-    Raises StackUnhealthyError then.
-    """
-    wrote = customers_wrote(move.stack, move.host, move.change.store.read(), move.way_back)
-    if wrote:
-        raise _kept(move, wrote, InterruptedByOperatorError("it was interrupted"))
-    put_back_release(move)
-
-
-def _kept(move: Move, wrote: str, error: OpsError) -> StackUnhealthyError:
-    write_atomically(move.stack.state_folder / WAY_BACK, to_json(move.way_back))
-    forward = "Forward: put right what failed, then 'invoke up' and 'invoke smoke'."
-    remedy = f"{forward} Back, losing what was written: 'invoke rollback --yes'."
-    text = f"The upgrade failed after customers wrote ({wrote}), so nothing was put back: {error.message}"
-    return StackUnhealthyError(text, details=error.details, remedy=remedy)
-
-
 def _undone(move: Move, error: OpsError) -> OpsError:
     wrote = customers_wrote(move.stack, move.host, move.change.store.read(), move.way_back)
     if wrote:
-        return _kept(move, wrote, error)
+        write_atomically(move.stack.state_folder / WAY_BACK, to_json(move.way_back))
+        forward = "Forward: put right what failed, then 'invoke up' and 'invoke smoke'."
+        remedy = f"{forward} Back, losing what was written: 'invoke rollback --yes'."
+        text = f"The upgrade failed after customers wrote ({wrote}), so nothing was put back: {error.message}"
+        return StackUnhealthyError(text, details=error.details, remedy=remedy)
     try:
         put_back_release(move)
         require_smoke(smoke(move.stack, move.host, quick=True))
