@@ -1,6 +1,6 @@
 """Set-up killed by SIGKILL at each of its steps: it is seen, refused, and ended both ways.
 
-`KILL_TABLE=1 pytest -s tests/stack/test_kills.py` prints what was seen as a table.
+`KILL_MATRIX=full pytest -s tests/stack/test_kills.py` tries both at each step; with -s a table of it is shown.
 """
 
 import json
@@ -27,7 +27,10 @@ STEPS = (
     "start",
     "administrator",
 )
-UNDONE = ("write-secrets", "volumes", "prepare", "start")
+# Each step is killed at in every run; both ways out of each are tried where KILL_MATRIX=full is set.
+FULL = os.environ.get("KILL_MATRIX") == "full"
+FINISHED = STEPS if FULL else ("pin-images", "instance", "prepare", "administrator")
+UNDONE = STEPS if FULL else (*(step for step in STEPS if step not in FINISHED), "instance")
 ROWS = []
 
 
@@ -41,9 +44,8 @@ def stack(stack_factory, quick):
 @pytest.fixture(autouse=True, scope="module")
 def table():
     yield
-    if os.environ.get("KILL_TABLE"):
-        say("\n| operation | killed at | containers, volumes then | ended by | rows lost |\n|---|---|---|---|---|")
-        say("\n".join(ROWS))
+    say("\n| operation | killed at | containers, volumes then | ended by |\n|---|---|---|---|")
+    say("\n".join(ROWS))
 
 
 def kill_setup_at(stack, step, *task):
@@ -69,10 +71,10 @@ def nothing_is_left(stack):
 
 def note(stack, step, way):
     there = f"{len(stack.containers())}, {len(stack.volumes())}"
-    ROWS.append(f"| setup | {step} | {there} | recover --{way} | none |")
+    ROWS.append(f"| setup | {step} | {there} | recover --{way} |")
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", FINISHED)
 def test_killed_at_any_step_it_is_finished_and_the_stack_works(stack, step):
     kill_setup_at(stack, step)
     note(stack, step, "finish")

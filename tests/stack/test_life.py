@@ -15,8 +15,8 @@ from stack.tools import BIN, SERVICES, docker
 
 
 @pytest.fixture(scope="module")
-def stack(stack_factory):
-    return stack_factory()
+def stack(stack_factory, quick):
+    return stack_factory(checkout=quick)
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ TOKEN = "SELECT token FROM access_tokens WHERE owner_type = 'User' ORDER BY id L
 
 
 @pytest.fixture(scope="module")
-def stack(stack_factory):
+def stack(stack_factory, quick):
     # Made without an environment of its own, bootstrap would build a new one under the feet of these very tests.
     assert (REPOSITORY / ".venv" / "bootstrap-stamp").exists(), "Type 'scripts/bootstrap --list' once before this test"
-    stack = stack_factory()
+    stack = stack_factory(checkout=quick)
     stack.set_up()
     return stack
 

@@ -19,6 +19,9 @@ from chatwoot_ops.errors import InterruptedByOperatorError, OpsError, StackLocke
 from chatwoot_ops.model.journal import Journal, Opening
 from chatwoot_ops.model.stack import Stack
 
+# Only their journal knows whose the volumes are until .env does; the other operations put themselves right.
+KEPT = frozenset({"setup", "undo-setup"})
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -61,8 +64,8 @@ def changing(
     """Holds the lock and keeps a journal while an operation changes the stack.
 
     Raises StackLockedError while another operation runs, or one that was cut off has not been ended with recover.
-    An error or Ctrl-C ends one-off containers, is written to the ledger, and goes on its way. Where it ends a recovery
-    the journal stays, so that the recovery can be tried again.
+    An error or Ctrl-C ends one-off containers, is written to the ledger, and goes on its way. Where it ends the
+    recovery of a set-up the journal stays, so that the recovery can be tried again.
     """
     store = store_of(stack, host)
     started, user = host.clock.stamp(), host.machine.user()
@@ -70,16 +73,17 @@ def changing(
         _refuse_when_cut_off(store, resume)
         opening = Opening(operation, uuid4().hex[:12], user, os.getpid(), started, dict(options or {}))
         store.open(opening, resume.steps if resume else ())
+        kept = resume is not None and operation in KEPT
         try:
             yield Change(opening, store, host, resume)
         except KeyboardInterrupt as error:
             end_one_offs(stack, host)
-            store.close(opening, "interrupted", keep=resume is not None)
+            store.close(opening, "interrupted", keep=kept)
             remedy = f"The stack can be used as it is; 'invoke {operation}' can be run again."
             raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
         except OpsError as error:
             end_one_offs(stack, host)
-            store.close(opening, f"failed with {error.code}", keep=resume is not None)
+            store.close(opening, f"failed with {error.code}", keep=kept)
             raise
         store.close(opening, "done")
 

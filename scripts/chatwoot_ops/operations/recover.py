@@ -96,8 +96,9 @@ def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> SetUp
 def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Takes away what this set-up made: containers, and volumes only where nobody can have used them yet."""
     created = [str(name) for name in journal.facts("volumes").get("created", [])]
-    if created and _served(journal):
-        _refuse_when_used(stack, host)
+    # Asked before the journal says that an undo began: --finish must still mean setup.
+    if created and _reached_people(journal) and _has_users(stack, host):
+        raise RefusedInUseError
     with changing(stack, host, "undo-setup", resume=journal) as change:
         change.step("down", "Taking the stack down")
         host.processes.run(compose.down(stack, host.compose))
@@ -109,18 +110,17 @@ def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> Non
             host.processes.run(docker.remove_volumes(*created))
 
 
-def _served(journal: Journal) -> bool:
-    """Whether the web may have run, and not been found unused by an earlier undo already."""
-    steps = {step.step for step in journal.steps}
-    return "start" in steps and "remove-volumes" not in steps
+def _reached_people(journal: Journal) -> bool:
+    # From the start of the web on, whoever reaches the port can have made an account.
+    # An undo that was itself cut off had this answered, and may have stopped the database since.
+    first = journal.opening.operation == "setup"
+    return first and any(each.step == "start" for each in journal.steps)
 
 
-def _refuse_when_used(stack: Stack, host: Host) -> None:
-    # Before the journal says that an undo began: --finish must still mean setup.
+def _has_users(stack: Stack, host: Host) -> bool:
     host.processes.run(compose.up(stack, host.compose, DATABASE))
     wait_until_healthy(stack, host, (DATABASE,))
-    if database_state(stack, host).users:
-        raise RefusedInUseError
+    return database_state(stack, host).users > 0
 
 
 class RefusedInUseError(RefusedError):
