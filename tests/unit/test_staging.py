@@ -69,7 +69,6 @@ def test_a_folder_is_a_dump_when_it_has_a_table_of_contents(tmp_path):
     [
         (b"", "no dump that can be read"),
         (b"hello\n", "no dump that can be read"),
-        (gzip.compress(b"PGDMP\x01"), "gzipped custom dump"),
         (gzip.compress(HEAD * 100)[:-12], "damaged or cut off"),
         (b"\x1f\x8bnonsense", "damaged or cut off"),
     ],
@@ -126,6 +125,13 @@ def test_each_form_is_loaded_by_its_own_tool_and_then_given_to_chatwoots_role(st
 def test_gzipped_sql_is_fed_unpacked(stack, keeping, dump):
     load(stack, keeping, "op1", dump(gzip.compress(HEAD + ROWS + TAIL)))
     assert keeping.processes.ran[0].stdin == (HEAD + ROWS + TAIL).decode()
+
+
+def test_a_gzipped_custom_dump_is_fed_unpacked_since_pg_restore_reads_no_gzip(stack, keeping, dump):
+    load(stack, keeping, "op1", dump(gzip.compress(b"PGDMP rows")))
+    assert keeping.processes.ran[0].stdin == "PGDMP rows"
+    assert "pg_restore" in keeping.processes.ran[0].argv
+    assert "--jobs" not in keeping.processes.ran[0].argv
 
 
 def test_sql_that_is_cut_off_is_refused(stack, keeping, dump):
