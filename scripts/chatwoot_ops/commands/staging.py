@@ -105,6 +105,11 @@ def current_cluster(stack: Stack) -> Command:
     return _in_database_volume(stack, "readlink /volume/current || true")
 
 
+def has_cluster(stack: Stack, target: str) -> Command:
+    """Exits 0 when the volume holds a cluster there; "" is the volume's root."""
+    return _in_database_volume(stack, f"[ -s /volume/{target}/PG_VERSION ]")
+
+
 def swap(stack: Stack, target: str) -> Command:
     """Points the link to another cluster in one step; without a target takes it away: a cluster in the root serves."""
     script = f"ln -sfn {target} current.new && mv -T current.new current" if target else "rm -f current"

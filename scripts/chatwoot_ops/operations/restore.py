@@ -16,7 +16,6 @@ from chatwoot_ops.errors import (
 from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.backup import require_whole
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.database import versions_of_image
@@ -28,10 +27,8 @@ from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.restore_settings import (
     BEFORE_RESTORE,
-    BEFORE_UPGRADE,
     Given,
     bring_settings,
-    drop_saved,
     keys_given,
     save_settings,
     with_keys,
@@ -40,7 +37,7 @@ from chatwoot_ops.operations.restore_settings import (
 from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
 from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
 from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
-from chatwoot_ops.operations.swapping import drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
 
 
@@ -107,7 +104,7 @@ def make_ready(stack: Stack, host: Host, change: Change) -> None:
     absent = [service for service in stack.volumes if not look_into(stack, host, service).exists]
     no_network = host.processes.try_run(docker.network(network)).code != 0
     if not absent and not no_network:
-        require(volume_checks(stack, host))
+        require(volume_checks(stack, host, empty_is_well=True))
         return
     change.step("make-ready", "Making network and volumes", created=[stack.volumes[service] for service in absent])
     if no_network:
@@ -116,7 +113,7 @@ def make_ready(stack: Stack, host: Host, change: Change) -> None:
     for service in absent:
         create_volume(stack, host, service)
         mark_volume(stack, host, service, stack.settings["CHATWOOT_INSTANCE_ID"], fill=False)
-    require(volume_checks(stack, host))
+    require(volume_checks(stack, host, empty_is_well=True))
 
 
 def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> None:
@@ -150,12 +147,7 @@ def _restore(  # noqa: PLR0917 - one story, told once
         change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
         write_keys(stack, keys)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate)
-    change.step("clean", "Removing clusters older than the one before")
-    # The cluster before an upgrade goes with the older ones, and with it the way back.
-    for name in (WAY_BACK, BEFORE_UPGRADE):
-        drop_saved(stack, name)
-    host.processes.run(staging.remove_clusters_but(stack, f"clusters/{cluster}", previous))
-    drop_saved(stack, BEFORE_RESTORE)
+    clean_up(stack, host, change, f"clusters/{cluster}", previous)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
     return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away)
