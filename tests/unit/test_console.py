@@ -13,6 +13,7 @@ from chatwoot_ops import console
 from chatwoot_ops.errors import CommandFailedError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
+from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import BackedUp, Backups
 from chatwoot_ops.operations.containers import Container
@@ -58,6 +59,7 @@ RESULTS = {
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), ("torn",)),
     "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5),
+    "Intended": Intended(("all of it",)),
     "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
     "RolledBack": RolledBack("v4.14.2-ce", {"messages": 2}),
 }
@@ -75,6 +77,7 @@ KEYS = {
     "BackedUp": "seconds set warnings",
     "Backups": "damaged folder sets",
     "Restored": "away_seconds keys rows seconds source storage tables",
+    "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
     "RolledBack": "lost release",
 }
@@ -148,6 +151,8 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Restored", "261 rows in 2 tables, 4 encrypted values opened"),
         ("Restored", "1 stored files proved, 1 missing, 1 wrong, 2 without a row"),
         ("Restored", "Restored a set in 12.5 s; the database was away for 3.5 s of them."),
+        ("Intended", "dry run: all of it"),
+        ("Intended", "dry run: nothing was changed"),
         ("Upgraded", "7 migrations ran; out of service for 21.5 s"),
         ("Upgraded", "v4.15.1-ce serves. Back to v4.14.2-ce: 'invoke rollback'"),
         ("RolledBack", "v4.14.2-ce serves again with its data from before the upgrade; given up: 2 messages"),

@@ -10,6 +10,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import RefusedError, StackLockedError
+from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.administrator import Applicant
@@ -71,10 +72,14 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
 
 def _made_password(result: object) -> str:
     # Nobody else will ever show it.
-    if not isinstance(result, SetUp) or not result.password:
+    if not isinstance(result, SetUp):
         return ""
+    bad = len(failures(result.checks))
+    doubt = f" {bad} checks failed: type 'invoke smoke'." if bad else ""
+    if not result.password:
+        return doubt
     who = f"Administrator: {result.administrator} (account {result.account})"
-    return f"\n{who}\nPassword, shown this once: {result.password}"
+    return f"{doubt}\n{who}\nPassword, shown this once: {result.password}"
 
 
 def _meaning(journal: Journal) -> str:

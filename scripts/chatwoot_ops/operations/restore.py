@@ -14,6 +14,7 @@ from chatwoot_ops.errors import (
     OpsError,
 )
 from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
+from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup import require_whole
@@ -65,13 +66,29 @@ class Restored:
     away_seconds: float
 
 
+def intended_restore(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
+    """What a restore would take away, once its source was verified; needs a stack that is set up.
+
+    Raises what restore raises before it touches anything.
+    """
+    stack = open_with(place, host)
+    source = named_source(stack, where)
+    keys = fitting_keys(stack, host, source, options)
+    brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
+    return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
+
+
+def named_source(stack: Stack, where: Mapping[str, str]) -> Source:
+    """The dump that is named, else the set."""
+    dump = where["dump"]
+    return source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
+
+
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
     bring_settings(place, Given(where["set"], options.identity, options.settings))
     stack = open_with(place, host)
-    dump = where["dump"]
-    source = source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
-    return restore(stack, host, source, options)
+    return restore(stack, host, named_source(stack, where), options)
 
 
 def restore(
@@ -82,12 +99,7 @@ def restore(
     Raises BackupSetInvalidError or ReleaseRefusedError before anything is touched, ConfirmationMissingError when the
     loss was not confirmed, RestoreFailedError when the old data serves, NothingServesError when it does not.
     """
-    if source.set is not None:
-        host.reporter.step(f"Verifying {source.name}")
-        require_whole(stack, host, source.set)
-    set_name = source.set.path if source.set else ""
-    keys = keys_given(stack, Given(set_name, options.identity, options.settings))
-    refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
+    keys = fitting_keys(stack, host, source, options)
     if resume is None:
         _confirm(stack, host, source, options)
     noted = {"source": source.noted(), **asdict(options)}
@@ -96,6 +108,17 @@ def restore(
         make_ready(stack, host, change)
         restored = _restore(with_keys(stack, keys), host, source, options, change, keys)
     return replace(restored, seconds=round(spent[0], 1))
+
+
+def fitting_keys(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> dict[str, str]:
+    """The keys that the source brings with it, once it was verified and found to fit this stack."""
+    if source.set is not None:
+        host.reporter.step(f"Verifying {source.name}")
+        require_whole(stack, host, source.set)
+    set_name = source.set.path if source.set else ""
+    keys = keys_given(stack, Given(set_name, options.identity, options.settings))
+    refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
+    return keys
 
 
 def make_ready(stack: Stack, host: Host, change: Change) -> None:

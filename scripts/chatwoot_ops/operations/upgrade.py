@@ -16,6 +16,7 @@ from chatwoot_ops.errors import (
     StackUnhealthyError,
     UpgradeRolledBackError,
 )
+from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, SIDEKIQ, Stack
@@ -59,6 +60,14 @@ def upgrade(stack: Stack, host: Host, *, to: str = "", yes: bool = False, resume
         _confirm(host, plan, yes=yes)
     with changing(stack, host, "upgrade", {"to": to}, resume=resume) as change:
         return _upgrade(stack, target, host, change, plan)
+
+
+def intended_upgrade(stack: Stack, host: Host, *, to: str = "") -> Intended:
+    """The plan and nothing else; the new image is fetched, which changes nothing that runs.
+
+    Raises what upgrade raises before it touches anything.
+    """
+    return Intended(plan_lines(plan_upgrade(stack, host, to)[1]))
 
 
 def plan_lines(plan: Plan) -> tuple[str, ...]:
