@@ -31,7 +31,9 @@ _PLAIN_WIDTH = 160
 
 def _console(stream: Any) -> Console:
     terminal = stream.isatty()
-    return Console(file=stream, width=None if terminal else _PLAIN_WIDTH, highlight=False, soft_wrap=not terminal)
+    width = None if terminal else _PLAIN_WIDTH
+    # Names, addresses and log lines are text: a bracket in them is no markup.
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=not terminal)
 
 
 class ConsoleReporter:

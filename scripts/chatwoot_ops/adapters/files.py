@@ -27,10 +27,12 @@ def write_atomically(path: Path, content: str, mode: int = PRIVATE_FILE) -> None
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds a line and returns only when it is on disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+    """Adds a line of its own, also after one that a crash cut off, and returns only when it is on disk."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+    size = os.fstat(descriptor).st_size
+    cut_off = size and os.pread(descriptor, 1, size - 1) != b"\n"
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(line + "\n")
+        file.write(("\n" if cut_off else "") + line + "\n")
         file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)

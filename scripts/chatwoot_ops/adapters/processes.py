@@ -123,27 +123,27 @@ class Processes:
 
     def try_run(self, command: Command) -> Finished:
         """Runs a command to its end and hands back its exit code; raises only when it cannot start or never ends."""
-        child = self._start(command)
-        try:
-            out, err = child.communicate(command.stdin, timeout=command.timeout)
-        except subprocess.TimeoutExpired as error:
-            self._end(child)
-            raise self._failure(command, f"no end after {command.timeout:.0f} s") from error
-        except BaseException:
-            self._end(child)
-            raise
+        with self._start(command) as child:
+            try:
+                out, err = child.communicate(command.stdin, timeout=command.timeout)
+            except subprocess.TimeoutExpired as error:
+                self._end(child)
+                raise self._failure(command, f"no end after {command.timeout:.0f} s") from error
+            except BaseException:
+                self._end(child)
+                raise
         return Finished(child.returncode, out or "", err or "")
 
     def stream(self, command: Command, each_line: Callable[[str], None]) -> int:
         """Runs a command and hands over each line of its output, masked, as it comes; returns its exit code."""
-        child = self._start(command, merge=True)
-        try:
-            for line in child.stdout or ():
-                each_line(self.mask(line.rstrip("\n")))
-            return child.wait()
-        except BaseException:
-            self._end(child)
-            raise
+        with self._start(command, merge=True) as child:
+            try:
+                for line in child.stdout or ():
+                    each_line(self.mask(line.rstrip("\n")))
+                return child.wait()
+            except BaseException:
+                self._end(child)
+                raise
 
     def save_output(self, command: Command, sink: Callable[[bytes], object]) -> None:
         """Hands standard output over in chunks as it comes, so that memory stays flat.

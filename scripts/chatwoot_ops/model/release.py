@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 SANDBOX_PREFIX = "chatwoot-sandbox/"
-_TAG = re.compile(r":(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*)(@|$)")
+_TAG = re.compile(r":(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*)$")
 _VERSION = re.compile(r"^v?(?P<version>\d+\.\d+\.\d+)(?P<edition>-ce)?$")
 
 
@@ -34,7 +34,8 @@ def parse_image(text: str) -> ImageReference:
     """The parts of an image reference; a bare image id (sha256:...) has no tag."""
     if text.startswith("sha256:"):
         return ImageReference(text, "", "", pinned=True)
-    match = _TAG.search(text)
+    # The digest is cut off first: without a tag its own colon would be taken for one.
+    match = _TAG.search(text.partition("@")[0])
     tag = match["tag"] if match else ""
     version = _VERSION.match(tag)
     return ImageReference(text, tag, version["version"] if version else "", pinned="@sha256:" in text)

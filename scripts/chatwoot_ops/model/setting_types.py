@@ -23,13 +23,17 @@ _HIGHEST_PORT = 65535
 
 
 def _port(value: str) -> str:
-    usable = value.isdecimal() and 1 <= int(value) <= _HIGHEST_PORT
+    usable = value.isascii() and value.isdecimal() and 1 <= int(value) <= _HIGHEST_PORT
     return "" if usable else "must be a port from 1 to 65535"
 
 
 def _url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https", "redis", "rediss"} or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https", "redis", "rediss"} and parts.hostname and parts.port != 0
+    except ValueError:  # an open bracket, or a port that is no number
+        usable = False
+    if not usable:
         return "must be a URL with its scheme, such as https://support.example.com"
     return "must not end in a slash" if value.endswith("/") else ""
 

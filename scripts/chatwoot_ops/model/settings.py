@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -40,6 +41,7 @@ PLACEHOLDERS = frozenset(
     }
 )
 _READ_BY_COMPOSE_OR_CHATWOOT = frozenset({"CHATWOOT_HUB_URL", "CHATWOOT_ENV_FILE", "POSTGRES_DB", "DATABASE_URL"})
+_RUBY_NUMBER = re.compile(r"[-+]?[0-9][0-9_,]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
 _READ_BY_COMPOSE_PREFIXES = ("COMPOSE_", "CHATWOOT_FAKE_", "SIDEKIQ_ALIVE_")
 
 
@@ -66,11 +68,16 @@ class Settings:
         return {key: value for key, value in self.values.items() if key in names and value}
 
 
-def problems_of(settings: Settings, given: Mapping[str, str]) -> tuple[str, ...]:
-    """Every problem of the values, as lines "KEY: what is wrong; what to type". Empty when they can work."""
+def problems_of(
+    settings: Settings, given: Mapping[str, str], made_later: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Every problem of the values, as lines "KEY: what is wrong; what to type". Empty when they can work.
+
+    `made_later` are keys that set-up is about to fill: their emptiness is no problem yet.
+    """
     rules: tuple[Callable[[], Iterable[str]], ...] = (
         lambda: _unknown(settings, given),
-        lambda: _missing(settings),
+        lambda: _missing(settings, made_later),
         lambda: _mistyped(settings),
         lambda: _placeholders(settings),
         lambda: _half_set_encryption(settings),
@@ -92,9 +99,11 @@ def _unknown(settings: Settings, given: Mapping[str, str]) -> Iterable[str]:
         yield f"{key}: no such setting; {hint}"
 
 
-def _missing(settings: Settings) -> Iterable[str]:
+def _missing(settings: Settings, made_later: frozenset[str]) -> Iterable[str]:
+    # A half-set triple is said by its own rule: 'invoke secrets' would not fill it.
+    said_elsewhere = frozenset(ENCRYPTION_KEYS) if any(settings[key] for key in ENCRYPTION_KEYS) else frozenset()
     for item in settings.schema:
-        if item.needed and not settings[item.key]:
+        if item.needed and not settings[item.key] and item.key not in made_later | said_elsewhere:
             cure = (
                 "type 'invoke secrets'" if item.secrecy is Secrecy.YES else f"write {item.key}={item.example or '...'}"
             )
@@ -138,8 +147,11 @@ def _quoting(settings: Settings) -> Iterable[str]:
 
 
 def _yaml_reads_otherwise(value: str) -> bool:
+    # Ruby's reader takes more for a number than PyYAML does (1,000 and 1e10), and :word for a symbol.
+    if _RUBY_NUMBER.fullmatch(value) or value.startswith(":") or '"' in value:
+        return True
     try:
-        return bool(yaml.safe_load(f"password: {value}") != {"password": value}) or '"' in value
+        return bool(yaml.safe_load(f"password: {value}") != {"password": value})
     except yaml.YAMLError:
         return True
 

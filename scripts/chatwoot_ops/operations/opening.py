@@ -57,8 +57,8 @@ def open_before_secrets(place: Place, file: EnvFile, generated: tuple[str, ...])
     """
     stack = unchecked_stack(place, file)
     from_file = file.problems if file.path == place.env_file else ()
-    empty = {key for key in generated if not file.values.get(key)}
-    found = [text for text in problems_of(stack.settings, file.values) if text.partition(":")[0] not in empty]
+    empty = frozenset(key for key in generated if not file.values.get(key))
+    found = problems_of(stack.settings, file.values, made_later=empty)
     if from_file or found:
         remedy = f"Correct {place.env_file}, then run this again. Nothing was changed."
         raise SettingsInvalidError("The settings cannot work", details=(*from_file, *found), remedy=remedy)

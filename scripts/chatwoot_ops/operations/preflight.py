@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -69,9 +70,10 @@ def engine_check(host: Host) -> Check:
         remedy = "Type 'sudo usermod -aG docker $USER', then log out and in again"
         return failed("Docker Engine", "you may not use its socket", remedy)
     version = answer.stdout.strip()
-    if answer.code != 0 or not version[:1].isdigit():
+    number = re.match(r"(\d+)\.(\d+)", version)
+    if answer.code != 0 or not number:
         return failed("Docker Engine", "no engine answers", "Type 'scripts/install-docker'")
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_ENGINE:
+    if (int(number[1]), int(number[2])) < OLDEST_ENGINE:
         return failed(
             "Docker Engine",
             f"version {version} is older than 20.10",
@@ -150,7 +152,10 @@ def _disk(stack: Stack, host: Host) -> tuple[Check, ...]:
 def _clock(_: Stack, host: Host) -> tuple[Check, ...]:
     command = docker.docker("info", "--format", "{{.SystemTime}}", purpose="Asking for the engine's time")
     text = host.processes.run(command).stdout.strip()
-    engine = datetime.fromisoformat(text[:19] + "+00:00") if text.endswith("Z") else datetime.fromisoformat(text)
+    try:
+        engine = datetime.fromisoformat(text[:19] + "+00:00" if text.endswith("Z") else text)
+    except ValueError:
+        return (failed("clock", f"could not check: the engine says '{text}'", "Type 'docker info' and look"),)
     difference = abs((host.clock.now() - engine).total_seconds())
     if difference > MOST_CLOCK_DIFFERENCE_SECONDS:
         return (

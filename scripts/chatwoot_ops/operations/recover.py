@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import RefusedError, StackLockedError
 from chatwoot_ops.model.journal import Journal
@@ -41,7 +42,7 @@ class Recovered:
 def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = False) -> Recovered:
     """Shows the operation that was cut off; finishes or undoes it when told to.
 
-    Raises RefusedError for both flags at once and where an undo would lose data.
+    Raises RefusedError for both flags at once, while the operation still runs, and where an undo would lose data.
     """
     stack = unchecked_stack(place, existing_or_example(place))
     journal = store_of(stack, host).read()
@@ -50,13 +51,20 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     if finish and undo:
         raise StackLockedError("Choose one of --finish and --undo", remedy="Nothing was changed.")
     name = journal.opening.operation
+    if is_held(stack.project):
+        # Its one-off containers are at work, not left over.
+        raise StackLockedError(f"'{name}' still runs; it was not cut off", remedy="Wait for it to end.")
     if not finish and not undo:
         return Recovered(name, journal.last_step, ended=False, text=_meaning(journal))
+    action = (FINISH if finish else UNDO).get(name)
+    if action is None:
+        raise StackLockedError(
+            f"'{name}' is not known to this version of the tool", remedy="Use the version that began it."
+        )
     host.processes.secrets = tuple(stack.settings.secrets().values())
     host.reporter.step(f"Ending what '{name}' left running")
     end_one_offs(stack, host)
-    actions = FINISH if finish else UNDO
-    result = actions[name](place, stack, host, journal)
+    result = action(place, stack, host, journal)
     text = f"'{name}' was {'finished' if finish else 'undone'}.{_made_password(result)}"
     return Recovered(name, journal.last_step, ended=True, text=text)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chatwoot_ops.adapters.env_file import EnvFile, read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.errors import SettingsInvalidError
 from chatwoot_ops.model.check import Check, failed, passed, warned
 from chatwoot_ops.model.schema import Secrecy
 from chatwoot_ops.model.settings import ENCRYPTION_KEYS, PLACEHOLDERS, Settings
@@ -43,8 +44,15 @@ def make_secret(length: int) -> str:
 
 
 def fill_secrets(place: Place, host: Host) -> SecretsFilled:
-    """Makes `.env` from the example where it is missing, then fills each empty secret; never replaces one."""
+    """Makes `.env` from the example where it is missing, then fills each empty secret; never replaces one.
+
+    Raises SettingsInvalidError for a file that Compose and this tool would not read alike: writing into it could
+    leave a secret that only one of them sees.
+    """
     file = existing_or_example(place)
+    if file.damage:
+        remedy = f"Correct {place.env_file}, then run this again. Nothing was changed."
+        raise SettingsInvalidError("The settings file cannot be read reliably", details=file.damage, remedy=remedy)
     if place.env_file.exists() and not _empty_secrets(file) and not file.mode & OTHERS:
         return SecretsFilled((), str(place.env_file))
     with changing(unchecked_stack(place, file), host, "secrets") as change:
@@ -90,10 +98,13 @@ def check_secrets(place: Place) -> tuple[Check, ...]:
     needed = [
         item.key for item in settings.schema if item.secrecy is Secrecy.YES and (item.needed or item.key in GENERATED)
     ]
-    return (first, *(_check(key, settings[key]) for key in needed))
+    half_set = any(settings[key] for key in ENCRYPTION_KEYS)
+    return (first, *(_check(key, settings[key], lost=half_set and key in ENCRYPTION_KEYS) for key in needed))
 
 
-def _check(key: str, value: str) -> Check:
+def _check(key: str, value: str, *, lost: bool) -> Check:
+    if not value and lost:
+        return failed(key, "missing while the others of its triple are set", "Restore it from a backup of .env")
     if not value:
         return failed(key, "missing", "Type 'invoke secrets'")
     if value.lower() in PLACEHOLDERS:

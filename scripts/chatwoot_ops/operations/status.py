@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
 from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.changing import store_of
@@ -55,9 +56,9 @@ def status(stack: Stack, host: Host) -> Status:
 
 
 def cut_off(stack: Stack, host: Host) -> str:
-    """The operation that began and did not end, with its last step; "" when there is none."""
+    """The operation that began and did not end, with its last step; "" when there is none or it still runs."""
     journal = store_of(stack, host).read()
-    if journal is None:
+    if journal is None or is_held(stack.project):
         return ""
     begun = f"{journal.opening.operation} of {journal.opening.started}"
     return f"{begun}, at step '{journal.last_step}'; type 'invoke recover'"

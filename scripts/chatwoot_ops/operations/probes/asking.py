@@ -55,3 +55,6 @@ def asked(name: str, ask: Callable[[], Check | Iterable[Check]], remedy: str) ->
     except OpsError as error:
         seen = " ".join((f"could not check: {error.message}", *error.details[-1:]))
         return (failed(name, seen, remedy),)
+    except (LookupError, TypeError, ValueError) as error:
+        # An answer in a shape nobody foresaw must not cost the answers of the other probes.
+        return (failed(name, f"could not check: the answer cannot be read ({error!r})", remedy),)

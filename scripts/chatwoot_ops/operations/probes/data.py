@@ -36,7 +36,7 @@ def database(stack: Stack, host: Host) -> list[Check]:
     """Extensions, triggers, one sequence per account, migrations, invalid indexes, and the role's rights."""
     facts = ask_database(stack, host, _SQL)
     state = database_state(stack, host)
-    missing = sorted(EXTENSIONS - set(facts["extensions"]))
+    missing = sorted(EXTENSIONS - set(facts["extensions"] or ()))
     pending = sorted(versions_of_image(stack, host) - state.versions)
     role = stack.settings["POSTGRES_USERNAME"]
     checks = [

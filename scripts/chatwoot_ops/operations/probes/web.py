@@ -36,7 +36,8 @@ def _api(stack: Stack, host: Host) -> Check:
     seen = "no answer"
     for attempt in range(3):
         answer = host.http.get(f"{stack.local_url}/api", headers=direct_headers(stack))
-        body = answer.parsed() or {}
+        parsed = answer.parsed()
+        body = parsed if isinstance(parsed, dict) else {}
         seen = f"{answer.said}, queue {body.get('queue_services', '?')}, data {body.get('data_services', '?')}"
         if answer.status == OK and body.get("queue_services") == body.get("data_services") == "ok":
             again = " (after a false alarm)" if attempt else ""

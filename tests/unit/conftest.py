@@ -1,0 +1,32 @@
+"""Every unit test has its locks in a folder of its own."""
+
+import pytest
+
+from chatwoot_ops.adapters import lock
+from fakes import fake_host
+from world import healthy_host, place_in, stack_in
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(monkeypatch, tmp_path_factory):
+    monkeypatch.setattr(lock, "_FOLDERS", (tmp_path_factory.mktemp("locks"),))
+
+
+@pytest.fixture
+def host():
+    return fake_host()
+
+
+@pytest.fixture
+def well():
+    return healthy_host()
+
+
+@pytest.fixture
+def place(tmp_path):
+    return place_in(tmp_path)
+
+
+@pytest.fixture
+def stack(tmp_path):
+    return stack_in(tmp_path)

@@ -1,0 +1,242 @@
+"""What is printed, to which stream, and in which shape."""
+
+import io
+import json
+import re
+from dataclasses import fields
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from chatwoot_ops import console
+from chatwoot_ops.errors import CommandFailedError, OpsError
+from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
+from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.containers import Container
+from chatwoot_ops.operations.migrate import Migrated
+from chatwoot_ops.operations.recover import Recovered
+from chatwoot_ops.operations.rehearse import Rehearsal, RehearsalStep
+from chatwoot_ops.operations.running import Started, TakenDown
+from chatwoot_ops.operations.secrets import SecretsFilled
+from chatwoot_ops.operations.setup import SetUp
+from chatwoot_ops.operations.status import Status
+from fakes import FakeClock
+
+CHECKS = (
+    passed("a", "good"),
+    failed("bb", "bad <&>", "mend it"),
+    warned("c", "odd", "look"),
+    Check("d", Outcome.NOT_CONFIGURED, "empty"),
+    Check("e", Outcome.LEFT_OUT, "quick"),
+)
+RAILS = Container("chatwoot-rails", "id", "running", "healthy", 0, "an-image", 0, out_of_memory=False)
+STATUS = Status(
+    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", healthy=True
+)
+RESULTS = {
+    "Status": STATUS,
+    "SetUp": SetUp(("x made",), "http://x", "v4.15.1-ce", "a@x.example", 7, "Shown-once-1", CHECKS[:1]),
+    "Rehearsal": Rehearsal("sandbox", True, (RehearsalStep("setup", 1.5),), CHECKS[:1]),  # noqa: FBT003
+    "Migrated": Migrated(("1",), 2, repaired=False, data_migrations_waiting=3),
+    "SecretsFilled": SecretsFilled(("A", "B"), "/x/.env"),
+    "Started": Started("http://x", already=False),
+    "TakenDown": TakenDown(("v",)),
+    "Recovered": Recovered("up", "start", ended=True, text="'up' was finished."),
+}
+# A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
+KEYS = {
+    "Status": "cut_off fake healthy instance pending_migrations ports project release services url volumes",
+    "SetUp": "account administrator changed checks password release url",
+    "Rehearsal": "checks fake images steps",
+    "Migrated": "applied data_migrations_waiting repaired total",
+    "SecretsFilled": "filled path",
+    "Started": "already url",
+    "TakenDown": "removed",
+    "Recovered": "ended operation step text",
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_checks_are_a_table_with_remedies_and_a_count(capsys):
+    assert console.answer(CHECKS)
+    assert capsys.readouterr().out.splitlines() == [
+        "pass            a   good",
+        "fail            bb  bad <&>",
+        "                    -> mend it",
+        "warn            c   odd",
+        "                    -> look",
+        "not configured  d   empty",
+        "left out        e   quick",
+        "1 pass, 1 warn, 1 fail, 1 not configured, 1 left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "failed_"), [(CHECKS, True), (CHECKS[:1], False), (CHECKS[2:], False), (STATUS, False), (None, False)]
+)
+def test_only_a_failed_check_makes_the_answer_a_failure(result, failed_):
+    assert console.answer(result, as_json=True) is failed_
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_json_is_one_line_in_an_envelope_whose_keys_are_pinned(kind, capsys):
+    console.answer(RESULTS[kind], as_json=True)
+    out = capsys.readouterr().out
+    found = json.loads(out)
+    assert out.count("\n") == 1
+    assert (sorted(found), found["format"], found["kind"]) == (["format", "kind", "result"], 1, kind)
+    assert " ".join(sorted(found["result"])) == KEYS[kind]
+
+
+def test_json_of_checks_and_of_a_service_is_pinned_too():
+    found = json.loads(console.to_json(CHECKS))
+    assert (found["format"], found["kind"]) == (1, "Checks")
+    assert found["result"][1] == {"name": "bb", "outcome": "fail", "seen": "bad <&>", "remedy": "mend it"}
+    service = json.loads(console.to_json(STATUS))["result"]["services"][0]
+    assert " ".join(sorted(service)) == "exit_code health id image out_of_memory restarts service state"
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("Status", "service    chatwoot-rails     running, healthy, 0 restarts"),
+        ("SetUp", "Password, shown this once: Shown-once-1"),
+        ("SetUp", "Administrator: a@x.example (account 7)"),
+        ("SetUp", "  x made"),
+        ("Rehearsal", "The rehearsal passed on sandbox images: a FAKE Chatwoot on a real PostgreSQL and Redis."),
+        ("Migrated", "3 data migrations wait for the worker; type 'invoke up'"),
+        ("SecretsFilled", "Filled in /x/.env: A, B"),
+        ("Started", "Runs and is healthy: http://x"),
+        ("TakenDown", "Down. Volumes removed: v"),
+        ("Recovered", "'up' was finished."),
+    ],
+)
+def test_people_get_lines(kind, line, capsys):
+    console.answer(RESULTS[kind])
+    assert line in capsys.readouterr().out.splitlines()
+
+
+def changed(kind, **values):
+    result = RESULTS[kind]
+    return type(result)(**{**{f.name: getattr(result, f.name) for f in fields(result)}, **values})
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (changed("Status", fake="4.15.1"), "release    v4.15.1-ce  (a FAKE of 4.15.1, not a real Chatwoot)"),
+        (changed("Status", services=(), healthy=False), "state      not running"),
+        (changed("Status", healthy=False), "state      not healthy"),
+        (changed("Status", pending_migrations=("1", "2")), "migrations 2 pending: 1, 2"),
+        (changed("Status", pending_migrations="unknown: x"), "migrations unknown: x"),
+        (changed("Status", cut_off="setup of t"), "cut off    setup of t"),
+        (changed("SetUp", changed=()), "  nothing: everything was there already"),
+        (changed("SecretsFilled", filled=()), "Filled in /x/.env: nothing, all are set"),
+        (changed("Started", already=True), "Was running already: http://x"),
+        (changed("TakenDown", removed=()), "Down. Volumes removed: none, all data is kept"),
+        (changed("Rehearsal", fake=False), "The rehearsal passed on images from the registry."),
+    ],
+)
+def test_what_is_special_is_said(result, line, capsys):
+    console.answer(result)
+    assert line in capsys.readouterr().out.splitlines()
+
+
+def test_every_result_has_a_rendering():
+    assert set(console._RENDERERS) == {"tuple", *RESULTS}
+
+
+def test_junit_has_failures_and_skips(tmp_path):
+    console.answer(CHECKS, junit=str(tmp_path / "smoke.xml"))
+    suite = ET.parse(tmp_path / "smoke.xml").getroot()  # noqa: S314 - our own file
+    assert (suite.get("tests"), suite.get("failures")) == ("5", "1")
+    cases = {case.get("name"): case for case in suite}
+    assert cases["bb"].find("failure").get("message") == "bad <&>"
+    assert cases["bb"].find("failure").text == "mend it"
+    assert {name for name, case in cases.items() if case.find("skipped") is not None} == {"d", "e"}
+    assert cases["c"].find("system-out").text == "warn: odd"
+    assert (tmp_path / "smoke.xml").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OpsError("What"), "What"),
+        (CommandFailedError("What", details=("why", "state"), remedy="Type x."), "What\n  why\n  state\nType x."),
+    ],
+)
+def test_an_error_says_what_why_in_which_state_and_what_to_type(error, text):
+    assert console.explain(error) == text
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("yes", True), ("YES ", True), ("y", False), ("", False), ("no", False), ("yes please", False), ("yess", False)],
+)
+def test_only_a_full_yes_is_a_yes(monkeypatch, typed, answer):
+    monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
+    assert console.ConsoleReporter(FakeClock()).confirm("Remove?") is answer
+
+
+def test_where_nobody_sits_nobody_is_asked(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    reporter = console.ConsoleReporter(FakeClock())
+    assert (reporter.confirm("Remove?"), reporter.ask("Who?", secret=True)) == (None, None)
+
+
+def test_a_password_is_read_without_echo(monkeypatch):
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr(console, "getpass", SimpleNamespace(getpass=lambda prompt: f"read after {prompt}"))
+    assert console.ConsoleReporter(FakeClock()).ask("Password", secret=True) == "read after Password: "
+
+
+def test_off_a_terminal_a_step_is_one_plain_line_with_its_time_on_standard_error(capsys):
+    clock = FakeClock()
+    reporter = console.ConsoleReporter(clock)
+    reporter.step("Starting [all] services")
+    clock.sleep(2.25)
+    reporter.note("a note")
+    reporter.finish()
+    reporter.finish()
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "  a note\nStarting [all] services (2.2 s)\n")
+
+
+@pytest.mark.parametrize(("no_color", "colored"), [(None, True), ("1", False)])
+def test_colors_are_for_terminals_that_want_them(monkeypatch, no_color, colored):
+    stream = Terminal()
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    console.show(CHECKS)
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", stream.getvalue())) is colored
+
+
+def test_a_long_line_is_not_broken_off_a_terminal(capsys):
+    console.answer((passed("a", "x" * 400),))
+    assert "x" * 400 in capsys.readouterr().out
+
+
+def test_text_in_brackets_is_text_and_no_markup(capsys):
+    console.answer((failed("a", "[red]x[/red]", "[/]"),))
+    console.answer(changed("Status", url="http://[::1]:3002", cut_off="[bold]x[/nope]"))
+    out = capsys.readouterr().out
+    assert "[red]x[/red]" in out
+    assert "http://[::1]:3002" in out
+    assert "[bold]x[/nope]" in out
+
+
+def test_a_session_uses_the_compose_beside_this_python(tmp_path):
+    place, host, _ = console.open_session(tmp_path, "")
+    assert host.compose.name == "docker-compose"
+    assert host.compose.exists()
+    assert place.env_file == tmp_path / "infra/docker/chatwoot/.env"
+    assert console.open_session(tmp_path, str(tmp_path / "x"))[0].env_file == tmp_path / "x"
+    assert Applicant().email == ""
