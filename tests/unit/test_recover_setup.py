@@ -55,7 +55,9 @@ def finished(monkeypatch, password):
     journal = Journal(Opening("setup", "id", "ada", 1, "2026-01-01T00:00:00Z"), (VOLUMES,))
     result = SetUp((), "http://x.example", "v4.15.1-ce", "ada@kgc.example", 7, password, ())
     monkeypatch.setattr(recover, "existing_or_example", lambda *_: None)
-    monkeypatch.setattr(recover, "unchecked_stack", lambda *_: SimpleNamespace(settings=Settings({}, ())))
+    monkeypatch.setattr(
+        recover, "unchecked_stack", lambda *_: SimpleNamespace(settings=Settings({}, ()), project="p-r-setup")
+    )
     monkeypatch.setattr(recover, "store_of", lambda *_: SimpleNamespace(read=lambda: journal))
     monkeypatch.setattr(recover, "end_one_offs", lambda *_: None)
     monkeypatch.setattr(recover, "set_up", lambda *_, **__: result)
