@@ -76,9 +76,7 @@ def _verdict(raw: dict[str, list[float]]) -> str:
         statistics.median(_ratios(raw[f"{kind} here"], raw[f"{kind} bare"])) for kind in ("elapsed", "processor")
     )
     verdict = "met" if max(elapsed, processor) <= GOAL else "missed"
-    return (
-        f"The goal is a ratio of at most {GOAL}: {verdict}, with {elapsed:.2f} elapsed, {processor:.2f} processor."
-    )
+    return f"The goal is a ratio of at most {GOAL}: {verdict}, with {elapsed:.2f} elapsed, {processor:.2f} processor."
 
 
 def measure(pairs: int = PAIRS) -> Result:

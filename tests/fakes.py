@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chatwoot_ops.adapters.clock import Clock
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.http import Answer
-from chatwoot_ops.adapters.processes import Processes
+from chatwoot_ops.adapters.processes import Processes, SessionEndedError
 from chatwoot_ops.model.command import Command, Finished
 
 NOW = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
 COMPOSE = Path("/x/docker-compose")
 GIGABYTE = 1024**3
+SPOKEN = "(a session)"
 Reply = Callable[[Command], Finished]
 
 
@@ -33,12 +36,32 @@ def _reply(stdout, code, stderr) -> Reply:
     return lambda _: Finished(code, stdout, stderr)
 
 
+class FakeSession:
+    """A program that is talked to line by line: answers what was scripted, then it is gone."""
+
+    def __init__(self, lines):
+        self.lines, self.sent, self.closed = list(lines), [], False
+
+    def send(self, text):
+        self.sent.append(text)
+
+    def read_line(self):
+        if not self.lines:
+            raise SessionEndedError
+        line = self.lines.pop(0)
+        return line() if callable(line) else line
+
+    def close(self):
+        self.closed = True
+
+
 class FakeProcesses(Processes):
     """Answers scripted commands; one that no script expects fails the test."""
 
     def __init__(self):
         super().__init__()
         self.ran: list[Command] = []
+        self.sessions: list[FakeSession] = []
         self.programs = {"docker"}
         self._scripts: list[tuple[str, list[Reply]]] = []
 
@@ -78,6 +101,24 @@ class FakeProcesses(Processes):
         for line in finished.stdout.splitlines():
             each_line(self.mask(line))
         return finished.code
+
+    def save_output(self, command, sink):
+        sink(self.run(command).stdout.encode())
+
+    def feed(self, command, chunks):
+        """What was fed is read by the script as the command's standard input."""
+        text = b"".join(chunks).decode(errors="replace")
+        return self.run(replace(command, stdin=text)).stdout
+
+    @contextmanager
+    def session(self, command):
+        """Talks in the lines that the script answers with; an answer that fails is a program that never spoke."""
+        session = FakeSession(self.run(replace(command, stdin=SPOKEN)).stdout.splitlines())
+        self.sessions.append(session)
+        try:
+            yield session
+        except SessionEndedError:
+            raise self._failure(command, "it ended too early") from None
 
 
 class FakeClock(Clock):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 from chatwoot_ops.adapters.env_file import read_env_file, with_values
@@ -23,11 +24,15 @@ DIGEST = "sha256:" + "d" * 64
 LOGIN_CLOSED = Answer(302, headers={"Location": "http://127.0.0.1:3002/app/login"})
 
 
+@cache
+def _filled():
+    return with_values((FOLDER / ".env.example").read_text(encoding="utf-8"), SECRETS)
+
+
 def place_in(folder, **values):
     """A place whose `.env` is the example with its secrets filled and these values."""
     place = Place(FOLDER, folder / ".env")
-    text = with_values(place.example.read_text(encoding="utf-8"), {**SECRETS, **values})
-    place.env_file.write_text(text, encoding="utf-8")
+    place.env_file.write_text(with_values(_filled(), values) if values else _filled(), encoding="utf-8")
     place.env_file.chmod(0o600)
     return place
 
@@ -115,8 +120,9 @@ def well_stack(host):
     """A running stack of which every probe is content."""
     well_engine(host)
     engine = host.processes
-    for verb in ("up", "down", "config", "restart", "version"):
+    for verb in ("up", "down", "stop", "config", "restart", "version"):
         engine.on(f"compose {verb}", "")
+    engine.on("exec psql -X -q -w -h chatwoot-db", "1\n").on("pg_database_size", "9000000\n")
     engine.on("compose logs", "the last line\n").on("invalid_indexes", database_answer())
     engine.on("PGPASSWORD=", "").on("'lagging'", schema_answer()).on("chatwoot_ops.instance", json.dumps([INSTANCE]))
     who = {"token": "token-of-ada-123456", "user": 5, "pubsub": "pubsub-of-ada-123456", "account": 3}

@@ -177,6 +177,7 @@ def _status(status: Status) -> list[str]:
         *(f"volume     {name:<24} {size}" for name, size in status.volumes.items()),
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
+        f"backup     {status.last_backup or 'none yet: type invoke backup'}",
         f"state      {'healthy' if status.healthy else 'not healthy' if status.services else 'not running'}",
     ]
 
@@ -210,10 +211,12 @@ def _rehearsal(result: Any) -> list[Any]:
     kind = (
         "sandbox images: a FAKE Chatwoot on a real PostgreSQL and Redis" if result.fake else "images from the registry"
     )
+    recovery = [f"From loss to proof: {result.recovery_seconds} s"] if result.recovery_seconds else []
     return [
         *_checks(result.checks),
         *steps,
         f"{'in all':<{width}}  {total:6.1f} s",
+        *recovery,
         f"The rehearsal passed on {kind}.",
     ]
 

@@ -18,10 +18,11 @@ import requests
 
 from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.lock import lock_path
-from chatwoot_ops.operations.rehearse import SANDBOX_IMAGES
+from chatwoot_ops.operations.rehearse import SANDBOX
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+SANDBOX_IMAGES = {"CHATWOOT_IMAGE": SANDBOX.newer, **SANDBOX.others}
 COMPOSE_FOLDER = Path("infra", "docker", "chatwoot")
 SERVICES = ("chatwoot-db", "chatwoot-rails", "chatwoot-redis", "chatwoot-sidekiq")
 ADMIN_EMAIL, ADMIN_PASSWORD = "ada@kgc.example", "Aa1!aaaa-made-up"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chatwoot_ops.adapters.http import Answer
-from chatwoot_ops.errors import ProvisioningFailedError
+from chatwoot_ops.errors import ProvisioningFailedError, SettingsInvalidError
 from chatwoot_ops.operations.administrator import (
     Administrator,
     Applicant,
@@ -62,7 +62,7 @@ def test_the_address_comes_from_the_option_the_setting_or_a_question(tmp_path, o
 
 @pytest.mark.parametrize("typed", [[], ["", ""], ["not an address"]], ids=["nobody there", "nothing", "no address"])
 def test_without_an_address_nothing_can_be_made(stack, typed):
-    with pytest.raises(ProvisioningFailedError, match="needs an e-mail address") as caught:
+    with pytest.raises(SettingsInvalidError, match="needs an e-mail address") as caught:
         choose_administrator(stack, fake_host(*typed), Applicant())
     assert "--admin-email" in caught.value.remedy
 
@@ -82,7 +82,7 @@ def test_a_password_in_the_settings_is_not_asked_for(tmp_path):
 
 
 def test_a_refused_password_is_refused_before_anything_is_sent_and_not_repeated(stack):
-    with pytest.raises(ProvisioningFailedError, match="it needs an upper-case letter") as caught:
+    with pytest.raises(SettingsInvalidError, match="it needs an upper-case letter") as caught:
         choose_administrator(stack, fake_host("weakling1-"), Applicant(email="a@x.example"))
     assert "weakling1-" not in str(caught.value)
 

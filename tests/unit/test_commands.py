@@ -8,6 +8,8 @@ from chatwoot_ops.commands import chatwoot, compose, database, docker, redis
 from fakes import COMPOSE, shown
 
 LABEL = "label=com.docker.compose.project=p"
+SIGN_IN = """PGPASSWORD="$CHATWOOT_DATABASE_PASSWORD" exec psql -X -q -w -h chatwoot-db \
+        -U "$CHATWOOT_DATABASE_ROLE" -d "$CHATWOOT_DATABASE" -c 'SELECT 1'"""
 IN_VOLUME = "docker run --rm -i --network none --user 0 --volume"
 
 
@@ -35,15 +37,13 @@ def of_stack(stack):
         "compose exec -T chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 -U postgres -d chatwoot_production": (
             database.query(stack, COMPOSE, "SELECT 1", purpose="P")
         ),
-        "compose exec -T chatwoot-db sh -c "
-        'PGPASSWORD="$CHATWOOT_DATABASE_PASSWORD" exec psql -X -q -w -h chatwoot-db '
-        """-U "$CHATWOOT_DATABASE_ROLE" -d "$CHATWOOT_DATABASE" -c 'SELECT 1'""": database.sign_in(stack, COMPOSE),
         "compose exec chatwoot-db psql -U postgres -d chatwoot_production": database.shell(
             stack, COMPOSE, superuser=True
         ),
         "compose exec chatwoot-db psql -U chatwoot -d chatwoot_production": database.shell(
             stack, COMPOSE, superuser=False
         ),
+        "compose exec -T chatwoot-db sh -c " + SIGN_IN: database.sign_in(stack, COMPOSE),
         "compose exec -T chatwoot-redis redis-cli GET a": redis.ask(stack, COMPOSE, "GET", "a"),
         "compose exec -T chatwoot-redis redis-cli EVAL return 1 0": redis.script(stack, COMPOSE, "return 1"),
     }
@@ -69,6 +69,7 @@ OF_DOCKER = {
     "docker rm --force a b": docker.remove_containers("a", "b"),
     "docker inspect a b": docker.inspect_containers("a", "b"),
     "docker system df --verbose --format {{json .}}": docker.disk_usage(),
+    "docker build --quiet --tag n -": docker.build_failing_release("i", "n", "4.15.999"),
     "docker info --format {{.DockerRootDir}}": docker.root_folder(),
 }
 

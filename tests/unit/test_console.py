@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
@@ -11,17 +11,23 @@ import pytest
 
 from chatwoot_ops import console
 from chatwoot_ops.errors import CommandFailedError, OpsError
+from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.backup import BackedUp, Backups
 from chatwoot_ops.operations.containers import Container
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.recover import Recovered
 from chatwoot_ops.operations.rehearse import Rehearsal, RehearsalStep
+from chatwoot_ops.operations.restore import Restored
+from chatwoot_ops.operations.rollback import RolledBack
 from chatwoot_ops.operations.running import Started, TakenDown
 from chatwoot_ops.operations.secrets import SecretsFilled
 from chatwoot_ops.operations.setup import SetUp
 from chatwoot_ops.operations.status import Status
+from chatwoot_ops.operations.upgrade import Upgraded
 from fakes import FakeClock
+from sets import DATA, a_set
 
 CHECKS = (
     passed("a", "good"),
@@ -32,28 +38,45 @@ CHECKS = (
 )
 RAILS = Container("chatwoot-rails", "id", "running", "healthy", 0, "an-image", 0, out_of_memory=False)
 STATUS = Status(
-    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", healthy=True
+    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", "", healthy=True
+)
+PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
+LINE = (
+    "20261124T080000Z-logical     logical       2.0 kB  v4.15.1-ce   "
+    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z"
 )
 RESULTS = {
     "Status": STATUS,
     "SetUp": SetUp(("x made",), "http://x", "v4.15.1-ce", "a@x.example", 7, "Shown-once-1", CHECKS[:1]),
-    "Rehearsal": Rehearsal("sandbox", True, (RehearsalStep("setup", 1.5),), CHECKS[:1]),  # noqa: FBT003
+    "Rehearsal": Rehearsal("sandbox", True, (RehearsalStep("setup", 1.5),), 9.5, CHECKS[:1]),  # noqa: FBT003
     "Migrated": Migrated(("1",), 2, repaired=False, data_migrations_waiting=3),
     "SecretsFilled": SecretsFilled(("A", "B"), "/x/.env"),
     "Started": Started("http://x", already=False),
     "TakenDown": TakenDown(("v",)),
     "Recovered": Recovered("up", "start", ended=True, text="'up' was finished."),
+    "BackupSet": a_set(),
+    "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
+    "Backups": Backups("/backups", (a_set(),), ("torn",)),
+    "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5),
+    "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
+    "RolledBack": RolledBack("v4.14.2-ce", {"messages": 2}),
 }
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
-    "Status": "cut_off fake healthy instance pending_migrations ports project release services url volumes",
+    "Status": "cut_off fake healthy instance last_backup pending_migrations ports project release services url volumes",
     "SetUp": "account administrator changed checks password release url",
-    "Rehearsal": "checks fake images steps",
+    "Rehearsal": "checks fake images recovery_seconds steps",
     "Migrated": "applied data_migrations_waiting repaired total",
     "SecretsFilled": "filled path",
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
+    "BackupSet": "manifest path size verified",
+    "BackedUp": "seconds set warnings",
+    "Backups": "damaged folder sets",
+    "Restored": "away_seconds keys rows seconds source storage tables",
+    "Upgraded": "away_seconds before migrations release set",
+    "RolledBack": "lost release",
 }
 
 
@@ -114,6 +137,20 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Started", "Runs and is healthy: http://x"),
         ("TakenDown", "Down. Volumes removed: v"),
         ("Recovered", "'up' was finished."),
+        ("BackupSet", LINE),
+        ("BackupSet", "Every checksum and the dump's table of contents were read back."),
+        ("BackedUp", "261 rows in 2 tables, 2 of 2 stored files proved"),
+        ("BackedUp", "warning: no settings"),
+        ("BackedUp", "Sealed in 2.5 s: /backups/20261124T080000Z-logical"),
+        ("Backups", LINE),
+        ("Backups", "torn: cannot be read as a backup set"),
+        ("Backups", "1 sets in /backups"),
+        ("Restored", "261 rows in 2 tables, 4 encrypted values opened"),
+        ("Restored", "1 stored files proved, 1 missing, 1 wrong, 2 without a row"),
+        ("Restored", "Restored a set in 12.5 s; the database was away for 3.5 s of them."),
+        ("Upgraded", "7 migrations ran; out of service for 21.5 s"),
+        ("Upgraded", "v4.15.1-ce serves. Back to v4.14.2-ce: 'invoke rollback'"),
+        ("RolledBack", "v4.14.2-ce serves again with its data from before the upgrade; given up: 2 messages"),
     ],
 )
 def test_people_get_lines(kind, line, capsys):
@@ -135,10 +172,19 @@ def changed(kind, **values):
         (changed("Status", pending_migrations=("1", "2")), "migrations 2 pending: 1, 2"),
         (changed("Status", pending_migrations="unknown: x"), "migrations unknown: x"),
         (changed("Status", cut_off="setup of t"), "cut off    setup of t"),
+        (changed("Status", last_backup="a set, 2.0 hours old"), "backup     a set, 2.0 hours old"),
+        (changed("Status"), "backup     none yet: type invoke backup"),
         (changed("SetUp", changed=()), "  nothing: everything was there already"),
         (changed("SecretsFilled", filled=()), "Filled in /x/.env: nothing, all are set"),
         (changed("Started", already=True), "Was running already: http://x"),
         (changed("TakenDown", removed=()), "Down. Volumes removed: none, all data is kept"),
+        (changed("Upgraded", set=""), "v4.15.1-ce runs already, with all its migrations; nothing to do."),
+        (
+            changed("RolledBack", lost={}),
+            "v4.14.2-ce serves again with its data from before the upgrade; given up: nothing",
+        ),
+        (a_set(data=replace(DATA, newest_message="")), LINE.replace(DATA.newest_message, "no message" + " " * 15)),
+        (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z", "never")),
         (changed("Rehearsal", fake=False), "The rehearsal passed on images from the registry."),
     ],
 )
@@ -148,7 +194,7 @@ def test_what_is_special_is_said(result, line, capsys):
 
 
 def test_every_result_has_a_rendering():
-    assert set(console._RENDERERS) == {"tuple", *RESULTS}
+    assert {"tuple", *RESULTS} == set(console._RENDERERS)
 
 
 def test_junit_has_failures_and_skips(tmp_path):

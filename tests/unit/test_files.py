@@ -9,6 +9,7 @@ import time
 import pytest
 
 from chatwoot_ops.adapters import files
+from chatwoot_ops.errors import CommandFailedError
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_no_partial(monkeypatch, t
         raise error
 
     monkeypatch.setattr(broken, fail)
-    with pytest.raises(type(error)):
+    with pytest.raises((CommandFailedError, KeyboardInterrupt), match=r"Cannot write .*: No space left|^$"):
         files.write_atomically(target, "new")
     monkeypatch.undo()
     assert target.read_text() == "old"
@@ -96,3 +97,19 @@ def test_a_killed_writers_partial_does_not_stop_the_next(target):
     (target.parent / ".file.partial").write_text("left by a kill")
     files.write_atomically(target, "new")
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_line_that_cannot_be_written_is_said_with_what_to_do(monkeypatch, tmp_path):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CommandFailedError, match=f"Cannot write {tmp_path}/lines: No space left on device") as caught:
+        files.append_line(tmp_path / "lines", "x")
+    assert "disk-full.md" in caught.value.remedy
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandFailedError, match="Cannot write"):
+        files.ensure_private_folder(tmp_path / "file" / "folder")

@@ -82,11 +82,13 @@ def test_ctrl_c_ends_the_child_and_goes_on_its_way(processes, tmp_path):
     assert ended(int((tmp_path / "pid").read_text()))
 
 
-def test_a_child_does_not_outlive_a_killed_parent(tmp_path):
+@pytest.mark.parametrize("verb", ["run({})", "stream({}, print)", "save_output({}, print)", "feed({}, ())"])
+def test_a_child_does_not_outlive_a_killed_parent(tmp_path, verb):
     program = (
         "import sys; from chatwoot_ops.adapters.processes import Processes; "
         "from chatwoot_ops.model.command import Command\n"
-        "Processes().run(Command(('sh', '-c', f'echo $$ > {sys.argv[1]}; exec sleep 30'), 'Waiting'))"
+        "waiting = Command(('sh', '-c', f'echo $$ > {sys.argv[1]}; exec sleep 30'), 'Waiting')\n"
+        f"Processes().{verb.format('waiting')}"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, tmp_path / "pid"])
     child = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip()))

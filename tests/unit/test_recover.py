@@ -7,14 +7,18 @@ import pytest
 
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.adapters.lock import hold_lock
-from chatwoot_ops.errors import RefusedError, StackLockedError
+from chatwoot_ops.errors import OpsError, RefusedError, StackLockedError
 from chatwoot_ops.model.journal import Opening, Step
-from chatwoot_ops.operations.changing import store_of
+from chatwoot_ops.operations import recover as module
+from chatwoot_ops.operations.changing import KEPT, changing, store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import FINISH, UNDO, recover
+from chatwoot_ops.operations.setup import SetUp
 from world import INSTANCE, ROOT, container, containers, database_answer, healthy_host, image, place_in
 
 OPERATIONS = ROOT / "scripts/chatwoot_ops/operations"
+# These need a backup set or an upgrade to speak of; the stack tests cut them off.
+NEED_A_SET = {"backup", "restore", "rollback", "upgrade", "undo-backup", "undo-restore", "undo-upgrade"}
 MADE = Step("volumes", "t", {"created": ["chatwoot-db-data"], "instance": INSTANCE})
 
 
@@ -88,7 +92,7 @@ def test_an_operation_of_a_newer_version_is_refused(place, well, store):
 
 
 @pytest.mark.parametrize("how", [{"finish": True}, {"undo": True}], ids=["finish", "undo"])
-@pytest.mark.parametrize("operation", sorted(FINISH))
+@pytest.mark.parametrize("operation", sorted(set(FINISH) - NEED_A_SET))
 def test_each_operation_ends_and_its_journal_is_gone(place, well, store, operation, how):
     well.processes.on("db:chatwoot_prepare", "").on("docker volume rm", "").on("docker rm --force left", "")
     well.processes.on("--filter label=chatwoot-ops.operation", "left\n")
@@ -148,7 +152,7 @@ def test_a_finished_down_removes_the_volumes_that_were_given_up(place, well, sto
     assert well.reporter.questions == []
 
 
-def test_a_recovery_that_fails_can_be_tried_again(place, store):
+def test_a_recovery_of_up_that_fails_leaves_nothing_cut_off_since_up_can_be_run_again(place, store):
     host = healthy_host()
     host.processes.on("docker image inspect", image(env=["CW_EDITION=ee"]))
     containers(host, container("chatwoot-db"), container("chatwoot-redis"))
@@ -156,3 +160,35 @@ def test_a_recovery_that_fails_can_be_tried_again(place, store):
     with pytest.raises(Exception, match="Not healthy"):
         recover(place, host, finish=True)
     assert outcome(store) == ("up", "failed with 21")
+    assert store.read() is None
+
+
+@pytest.mark.parametrize("operation", sorted(KEPT))
+def test_a_failed_recovery_whose_journal_alone_knows_the_way_back_can_be_tried_again(stack, well, store, operation):
+    cut_off(store, operation, MADE)
+    with pytest.raises(OpsError), changing(stack, well, operation, resume=store.read()):
+        raise OpsError("again")
+    assert store.read().facts(MADE.step) == MADE.facts
+
+
+def test_an_undo_that_was_cut_off_after_its_guard_is_not_asked_again(place, well, store):
+    well.processes.on("docker volume rm", "")
+    cut_off(store, "undo-setup", MADE, Step("start", "t"), Step("down", "t"), Step("remove-volumes", "t"))
+    assert recover(place, well, undo=True).ended
+    assert not well.processes.ran_with("invalid_indexes")
+
+
+def test_undoing_set_up_goes_on_where_the_web_ran_and_nobody_has_an_account(place, well, store):
+    well.processes.on("docker volume rm", "").on("invalid_indexes", database_answer(users=0))
+    cut_off(store, "setup", MADE, Step("start", "t"))
+    assert recover(place, well, undo=True).ended
+
+
+@pytest.mark.parametrize("password", ["Made-up-9", ""], ids=["made", "chosen"])
+def test_a_password_that_was_made_while_finishing_is_shown_and_no_other(monkeypatch, place, well, store, password):
+    cut_off(store, "setup")
+    result = SetUp((), "http://x.example", "v4.15.1-ce", "ada@kgc.example", 7, password, ())
+    monkeypatch.setattr(module, "set_up", lambda *_, **__: result)
+    text = recover(place, well, finish=True).text
+    assert text.startswith("'setup' was finished.")
+    assert ("account 7" in text, text.endswith("Made-up-9")) == (bool(password), bool(password))

@@ -10,7 +10,7 @@ from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.adapters.lock import hold_lock, lock_path
 from chatwoot_ops.errors import CommandFailedError, PreflightFailedError, SettingsInvalidError
 from chatwoot_ops.operations import rehearse as module
-from chatwoot_ops.operations.rehearse import SANDBOX_IMAGES, rehearse
+from chatwoot_ops.operations.rehearse import SANDBOX, rehearse
 from chatwoot_ops.operations.throwaway import sweep, throwaway
 
 LEFT = "chatwoot-rehearsal-0a1b2c3d"
@@ -32,14 +32,12 @@ def engine(host):
 
 @pytest.fixture
 def stages(monkeypatch):
-    """Set-up, smoke check and restart replaced by notes of what was done in which order."""
+    """Set-up, proof and the whole life replaced by notes of what was done in which order."""
     done = []
-    monkeypatch.setattr(
-        module, "set_up", lambda place, _host, **_how: done.append(read_env_file(place.env_file).values)
-    )
-    monkeypatch.setattr(module, "open_stack", lambda place: place)
-    monkeypatch.setattr(module, "smoke", lambda _stack, _host, *, quick: (done.append(f"smoke quick={quick}"), ())[1])
-    monkeypatch.setattr(module, "restart", lambda _stack, _host, service: done.append(f"restart {service}"))
+    monkeypatch.setattr(module, "set_up", lambda place, _host, **_: done.append(read_env_file(place.env_file).values))
+    monkeypatch.setattr(module, "open_with", lambda place, _host: place)
+    monkeypatch.setattr(module, "proved", lambda _stack, _host, *, quick: (done.append(f"smoke quick={quick}"), ())[1])
+    monkeypatch.setattr(module, "whole_life", lambda _run, _place, _host, releases: (done.append(releases), ())[1])
     return done
 
 
@@ -59,11 +57,12 @@ def folders_in(tmp_path):
     ids=["here", "in the registry", "nowhere", "sandbox asked for", "registry asked for"],
 )
 def test_real_images_are_used_where_they_can_be_had(place, host, engine, stages, asked, here, in_registry, kind):
-    engine.on("docker image inspect", code=0 if here else 1).on("docker manifest", code=0 if in_registry else 1)
+    engine.on("docker pull", "").on("docker build", "").on("docker image inspect", code=0 if here else 1).on(
+        "docker manifest", code=0 if in_registry else 1
+    )
     result = rehearse(place, host, images=asked, quick=True)
     assert (result.images, result.fake) == (kind, kind == "sandbox")
-    used = {key: stages[0][key] for key in SANDBOX_IMAGES}
-    assert (used == SANDBOX_IMAGES) is (kind == "sandbox")
+    assert stages[0]["CHATWOOT_IMAGE"].startswith("chatwoot-sandbox/" if kind == "sandbox" else "chatwoot/chatwoot:")
     assert bool(host.reporter.notes and "Rehearsing on" in host.reporter.notes[0]) is (asked == "")
 
 
@@ -80,21 +79,14 @@ def test_without_an_engine_nothing_begins(place, host):
 
 
 @pytest.mark.usefixtures("engine")
-def test_every_service_is_restarted_and_proved_again(place, host, stages):
-    result = rehearse(place, host, images="sandbox")
-    assert stages[1:] == [
-        "smoke quick=False",
-        *("restart chatwoot-db", "smoke quick=True", "restart chatwoot-redis", "smoke quick=True"),
-        *("restart chatwoot-rails", "smoke quick=True", "restart chatwoot-sidekiq", "smoke quick=True"),
-    ]
-    assert [step.name for step in result.steps][:3] == ["images", "setup", "smoke"]
-    assert result.steps[-1].name == "tear down"
-
-
-@pytest.mark.usefixtures("engine")
-def test_quick_restarts_nothing(place, host, stages):
-    rehearse(place, host, images="sandbox", quick=True)
-    assert stages[1:] == ["smoke quick=False"]
+@pytest.mark.parametrize(
+    ("quick", "first", "rest"), [(False, SANDBOX.older, [SANDBOX]), (True, SANDBOX.newer, [])], ids=["whole", "quick"]
+)
+def test_the_whole_life_begins_with_the_older_release_and_quick_leaves_it_out(place, host, stages, quick, first, rest):
+    result = rehearse(place, host, images="sandbox", quick=quick)
+    assert stages[0]["CHATWOOT_IMAGE"] == first
+    assert stages[1:] == ["smoke quick=False", *rest]
+    assert [step.name for step in result.steps] == ["images", "setup", "smoke", "tear down"]
 
 
 def test_a_build_that_fails_shows_its_last_lines(place, host, engine):

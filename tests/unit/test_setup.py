@@ -11,8 +11,9 @@ from chatwoot_ops.errors import OpsError, PreflightFailedError, SettingsInvalidE
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.settings import ENCRYPTION_KEYS
 from chatwoot_ops.operations.administrator import Applicant
-from chatwoot_ops.operations.opening import Place
-from chatwoot_ops.operations.secrets import GENERATED
+from chatwoot_ops.operations.changing import store_of
+from chatwoot_ops.operations.opening import Place, unchecked_stack
+from chatwoot_ops.operations.secrets import GENERATED, existing_or_example
 from chatwoot_ops.operations.setup import set_up, web_processes
 from fakes import GIGABYTE, OK
 from world import DIGEST, FOLDER, INSTANCE, LOGIN_CLOSED, database_answer, place_in, stack_in, volume_answer
@@ -49,7 +50,7 @@ def _look(command, made):
     name = command.argv[command.argv.index("--volume") + 1].partition(":")[0]
     if command.stdin:
         made[name] = command.stdin.strip()
-    return _done(volume_answer(marker=made.get(name, ""), empty=True, postgres=""))
+    return _done(volume_answer(marker=made.get(name, ""), empty=True, postgres="", beginning=True))
 
 
 def test_a_fresh_machine_gets_everything_and_the_password_is_shown_once(fresh, well):
@@ -131,3 +132,23 @@ def test_a_first_run_key_that_was_lost_is_put_back(tmp_path, well):
 def test_web_processes_fit_cores_limits_and_memory(tmp_path, host, memory, cpus, cores, processes):
     host.machine.core_count = cores
     assert web_processes(stack_in(tmp_path, RAILS_MEMORY_LIMIT=memory, RAILS_CPU_LIMIT=cpus), host) == processes
+
+
+@pytest.mark.parametrize("after", range(1, 12))
+def test_a_full_disk_during_set_up_ends_with_20_and_can_be_recovered(fresh, well, monkeypatch, after):
+    place, _ = fresh
+    left = iter(range(after))
+
+    def fill_up(_descriptor):
+        if next(left, None) is None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fill_up)
+    with pytest.raises(OpsError, match="No space left on device") as caught:
+        set_up(place, well, ADA, quick=True)
+    assert caught.value.code == 20
+    monkeypatch.undo()
+    journal = store_of(unchecked_stack(place, existing_or_example(place)), well).read()
+    assert journal is None or journal.opening.operation == "setup"
+    if place.env_file.exists():
+        assert all(read_env_file(place.env_file).values[name] for name in GENERATED)

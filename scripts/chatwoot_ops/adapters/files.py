@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
+
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+_CHUNK = 1024 * 1024
 
 
 def write_atomically(path: Path, content: str, mode: int = PRIVATE_FILE) -> None:
-    """Replaces a file in one step: after a crash it has the old content or the new one, never a mix."""
+    """Replaces a file in one step: after a crash it has the old content or the new one, never a mix.
+
+    Raises CommandFailedError where it cannot be written; the old content is still there.
+    """
+    with _said(path):
+        _replace(path, content, mode)
+
+
+def _replace(path: Path, content: str, mode: int) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -27,7 +42,15 @@ def write_atomically(path: Path, content: str, mode: int = PRIVATE_FILE) -> None
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds a line of its own, also after one that a crash cut off, and returns only when it is on disk."""
+    """Adds a line of its own, also after one that a crash cut off, and returns only when it is on disk.
+
+    Raises CommandFailedError where it cannot be written.
+    """
+    with _said(path):
+        _append(path, line)
+
+
+def _append(path: Path, line: str) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
     size = os.fstat(descriptor).st_size
     cut_off = size and os.pread(descriptor, 1, size - 1) != b"\n"
@@ -49,11 +72,35 @@ def sync_folder(folder: Path) -> None:
 
 def ensure_private_folder(folder: Path) -> None:
     """Makes a folder that only its owner can enter, or takes the others' rights away."""
-    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    folder.chmod(PRIVATE_FOLDER)
+    with _said(folder):
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        folder.chmod(PRIVATE_FOLDER)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """A full disk or a missing right, said as what it is instead of as a bug of ours."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "Free space on its disk (docs/runbooks/disk-full.md) or correct its rights, then run this again."
+        raise CommandFailedError(f"Cannot write {path}: {error.strerror}", remedy=remedy) from error
 
 
 def is_gzipped(path: Path) -> bool:
     """Whether a file begins as gzip files do."""
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
+
+
+def read_unpacked(path: Path) -> Iterator[bytes]:
+    """The file's content in chunks, unpacked where it is gzipped; memory stays flat.
+
+    Raises BackupSetInvalidError for a gzipped file that is damaged or cut off.
+    """
+    try:
+        with (gzip.open if is_gzipped(path) else Path.open)(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BackupSetInvalidError(f"{path} is damaged or cut off", remedy="Nothing was changed.") from error

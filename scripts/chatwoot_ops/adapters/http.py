@@ -52,6 +52,24 @@ class Http:
         """POST of a form, without following redirects."""
         return self._ask("POST", url, data=form, headers=headers, timeout=timeout)
 
+    def post_json(
+        self, url: str, body: Mapping[str, Any], *, headers: Mapping[str, str], timeout: float = 60
+    ) -> Answer:
+        """POST of JSON, without following redirects."""
+        return self._ask("POST", url, json=body, headers=headers, timeout=timeout)
+
+    def post_file(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        file: tuple[str, bytes],
+        *,
+        headers: Mapping[str, str],
+        timeout: float = 60,
+    ) -> Answer:
+        """POST of a form with one attachment, by its name and content."""
+        return self._ask("POST", url, data=form, files={"attachments[]": file}, headers=headers, timeout=timeout)
+
     def options(self, url: str, *, headers: Mapping[str, str], timeout: float = 20) -> Answer:
         """A CORS preflight."""
         return self._ask("OPTIONS", url, headers=headers, timeout=timeout)

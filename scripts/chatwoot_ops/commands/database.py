@@ -27,10 +27,8 @@ def sign_in(stack: Stack, program: Path) -> Command:
 
     By the service's name, because the image trusts everybody on the loopback address.
     """
-    script = (
-        'PGPASSWORD="$CHATWOOT_DATABASE_PASSWORD" exec psql -X -q -w -h chatwoot-db '
-        """-U "$CHATWOOT_DATABASE_ROLE" -d "$CHATWOOT_DATABASE" -c 'SELECT 1'"""
-    )
+    script = """PGPASSWORD="$CHATWOOT_DATABASE_PASSWORD" exec psql -X -q -w -h chatwoot-db \
+        -U "$CHATWOOT_DATABASE_ROLE" -d "$CHATWOOT_DATABASE" -c 'SELECT 1'"""
     return compose.execute(stack, program, DATABASE, "sh", "-c", script, purpose="Signing in to the database")
 
 

@@ -128,3 +128,16 @@ def disk_usage() -> Command:
 def root_folder() -> Command:
     """The folder where the engine keeps its data."""
     return docker("info", "--format", "{{.DockerRootDir}}", purpose="Asking where the engine keeps its data")
+
+
+def build_failing_release(image: str, name: str, version: str) -> Command:
+    """A local image of an invented release, made from a real one, whose preparation ends with 1."""
+    recipe = (
+        f"FROM {image}\n"
+        f"RUN sed -i \"s/^\\( *version: *\\).*/\\1'{version}'/\" config/app.yml\n"
+        "RUN printf '\\nRake::Task[%s].enhance { abort %s }\\n' \"'db:chatwoot_prepare'\" \"'made to fail'\" "
+        ">> lib/tasks/db_enhancements.rake\n"
+    )
+    return docker(
+        "build", "--quiet", "--tag", name, "-", purpose="Making a release that fails", timeout=600, stdin=recipe
+    )

@@ -64,19 +64,19 @@ def session(stack: Stack, operation: str) -> Command:
     )
 
 
+LOAD = ("--no-owner", "--no-privileges", "--exit-on-error", "-h", "127.0.0.1")
+
+
 def load(stack: Stack, operation: str, name: str) -> Command:
     """pg_restore of a custom or directory dump in the mounted folder, without the owners and grants it names."""
-    options = ("--jobs", str(JOBS), "--no-owner", "--no-privileges", "--exit-on-error")
-    argv = (
-        "exec",
-        container(stack, operation),
-        "pg_restore",
-        *options,
-        "-h",
-        "127.0.0.1",
-        *where(stack),
-        f"{SET_FOLDER}/{name}",
-    )
+    options = ("--jobs", str(JOBS), *LOAD, *where(stack))
+    argv = ("exec", container(stack, operation), "pg_restore", *options, f"{SET_FOLDER}/{name}")
+    return docker(*argv, purpose="Loading the dump", timeout=HOURS)
+
+
+def load_from_pipe(stack: Stack, operation: str) -> Command:
+    """The same from standard input, in one thread."""
+    argv = ("exec", "-i", container(stack, operation), "pg_restore", *LOAD, *where(stack))
     return docker(*argv, purpose="Loading the dump", timeout=HOURS)
 
 
@@ -103,6 +103,11 @@ def name_cluster(stack: Stack, cluster: str) -> Command:
 def current_cluster(stack: Stack) -> Command:
     """Prints what the volume's link points to, nothing where there is none."""
     return _in_database_volume(stack, "readlink /volume/current || true")
+
+
+def has_cluster(stack: Stack, target: str) -> Command:
+    """Exits 0 when the volume holds a cluster there; "" is the volume's root."""
+    return _in_database_volume(stack, f"[ -s /volume/{target}/PG_VERSION ]")
 
 
 def swap(stack: Stack, target: str) -> Command:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+WAY_BACK = "before-upgrade.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

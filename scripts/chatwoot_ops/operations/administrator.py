@@ -7,7 +7,7 @@ import string
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.errors import ProvisioningFailedError
+from chatwoot_ops.errors import ProvisioningFailedError, SettingsInvalidError
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.database import ask_database
 
@@ -51,7 +51,7 @@ def first_run_page_is_open(stack: Stack, host: Host) -> bool:
 def choose_administrator(stack: Stack, host: Host, who: Applicant) -> Administrator:
     """The administrator from options, settings or questions; the password is made where none is given.
 
-    Raises ProvisioningFailedError when no e-mail address is given and nobody can be asked, or the password is refused.
+    Raises SettingsInvalidError when no e-mail address is given and nobody can be asked, or the password is refused.
     """
     settings = stack.settings
     chosen = (
@@ -62,14 +62,14 @@ def choose_administrator(stack: Stack, host: Host, who: Applicant) -> Administra
     )
     if "@" not in chosen:
         remedy = "Give --admin-email ADDRESS, or set CHATWOOT_ADMIN_EMAIL in .env."
-        raise ProvisioningFailedError("The first administrator needs an e-mail address", remedy=remedy)
+        raise SettingsInvalidError("The first administrator needs an e-mail address", remedy=remedy)
     typed = (
         settings["CHATWOOT_ADMIN_PASSWORD"]
         or host.reporter.ask("Password (empty: one is made and shown once)", secret=True)
         or ""
     )
     if typed and (wrong := wrong_with_password(typed)):
-        raise ProvisioningFailedError(f"The administrator's password is refused by Chatwoot: {wrong}")
+        raise SettingsInvalidError(f"The administrator's password is refused by Chatwoot: {wrong}")
     return Administrator(
         name=who.name or settings["CHATWOOT_ADMIN_NAME"] or chosen.partition("@")[0],
         email=chosen,

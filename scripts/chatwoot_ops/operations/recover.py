@@ -26,7 +26,7 @@ from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
 from chatwoot_ops.operations.source import source_again
-from chatwoot_ops.operations.swapping import undo_restore
+from chatwoot_ops.operations.swapping import finish_swapped, undo_restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,8 @@ def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
 
 def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Begins again where the old cluster still serves; otherwise what was swapped in is proved."""
+    if finish_swapped(stack, host, journal):
+        return
     undo_restore(stack, host, journal)
     options = dict(journal.opening.options)
     source = source_again(stack, options.pop("source"))

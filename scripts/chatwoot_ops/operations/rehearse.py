@@ -1,11 +1,9 @@
-"""The whole life of a stack on a throwaway one: set up, proved, each service restarted, proved again, taken down."""
+"""The whole life of a stack on a throwaway one: set up, used, lost, brought back, upgraded, undone, taken down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import docker
@@ -13,50 +11,31 @@ from chatwoot_ops.errors import CommandFailedError, SettingsInvalidError
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.settings import Settings
-from chatwoot_ops.model.stack import SERVICES, Stack
-from chatwoot_ops.operations.opening import Place, open_stack
+from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import engine_check, require
-from chatwoot_ops.operations.running import restart
+from chatwoot_ops.operations.rehearsal_steps import RehearsalStep, Releases, Run, proved, whole_life
 from chatwoot_ops.operations.setup import set_up
-from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.throwaway import throwaway
 
-SANDBOX_IMAGES = {
-    "CHATWOOT_IMAGE": "chatwoot-sandbox/chatwoot-fake:v4.15.1-ce",
-    "POSTGRES_IMAGE": "chatwoot-sandbox/postgres:pg16",
-    "REDIS_IMAGE": "chatwoot-sandbox/redis:7",
-}
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class RehearsalStep:
-    """One step and the seconds it took."""
-
-    name: str
-    seconds: float
+FAKE = "chatwoot-sandbox/chatwoot-fake"
+SANDBOX = Releases(
+    older=f"{FAKE}:v4.14.2-ce",
+    newer=f"{FAKE}:v4.15.1-ce",
+    failing=f"{FAKE}:v4.15.2-ce",
+    others={"POSTGRES_IMAGE": "chatwoot-sandbox/postgres:pg16", "REDIS_IMAGE": "chatwoot-sandbox/redis:7"},
+)
+REAL = "chatwoot/chatwoot"
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What was rehearsed, on which images, step by step, and the last smoke check."""
+    """What was rehearsed, on which images, step by step, the seconds from loss to proof, and the last smoke check."""
 
     images: str
     fake: bool
     steps: tuple[RehearsalStep, ...]
+    recovery_seconds: float
     checks: tuple[Check, ...]
-
-
-@dataclass(slots=True)
-class _Run:
-    host: Host
-    steps: list[RehearsalStep] = field(default_factory=list)
-
-    def step(self, name: str, act: Callable[[], Result]) -> Result:
-        with self.host.timed() as spent:
-            result = act()
-        self.steps.append(RehearsalStep(name, round(spent[0], 1)))
-        return result
 
 
 def rehearse(place: Place, host: Host, *, images: str = "", quick: bool = False) -> Rehearsal:
@@ -65,26 +44,18 @@ def rehearse(place: Place, host: Host, *, images: str = "", quick: bool = False)
     Raises the error of the step that failed; the throwaway stack is removed all the same.
     """
     require((engine_check(host),))
-    run = _Run(host)
+    run = Run(host)
     kind = _kind(place, host, images)
-    chosen = run.step("images", lambda: _get_images(place, host, kind))
-    checks: tuple[Check, ...] = ()
-    with throwaway(place, host, chosen) as stack_place:
+    releases = run.step("images", lambda: _get_images(place, host, kind))
+    first = releases.newer if quick else releases.older
+    with throwaway(place, host, {**releases.others, "CHATWOOT_IMAGE": first}) as stack_place:
         run.step("setup", lambda: set_up(stack_place.place, host, quick=True))
-        stack = open_stack(stack_place.place)
-        checks = run.step("smoke", lambda: _proved(stack, host, quick=False))
-        for service in () if quick else SERVICES:
-            run.step(f"restart {service}", lambda service=service: restart(stack, host, service))  # type: ignore[misc]
-            checks = run.step(f"smoke after {service}", lambda: _proved(stack, host, quick=True))
+        checks = run.step("smoke", lambda: proved(open_with(stack_place.place, host), host, quick=False))
+        if not quick:
+            checks = whole_life(run, stack_place.place, host, releases)
         began = host.clock.monotonic()
     run.steps.append(RehearsalStep("tear down", round(host.clock.monotonic() - began, 1)))
-    return Rehearsal(kind, kind == "sandbox", tuple(run.steps), checks)
-
-
-def _proved(stack: Stack, host: Host, *, quick: bool) -> tuple[Check, ...]:
-    checks = smoke(stack, host, quick=quick)
-    require_smoke(checks)
-    return checks
+    return Rehearsal(kind, kind == "sandbox", tuple(run.steps), run.recovery_seconds, checks)
 
 
 def _kind(place: Place, host: Host, asked: str) -> str:
@@ -104,12 +75,16 @@ def _kind(place: Place, host: Host, asked: str) -> str:
     return kind
 
 
-def _get_images(place: Place, host: Host, kind: str) -> dict[str, str]:
-    if kind == "registry":
-        return {}
-    host.reporter.step("Building the sandbox images where they are missing")
-    build_sandbox(place.compose_folder.parent / "sandbox" / "build", host)
-    return dict(SANDBOX_IMAGES)
+def _get_images(place: Place, host: Host, kind: str) -> Releases:
+    if kind == "sandbox":
+        host.reporter.step("Building the sandbox images where they are missing")
+        build_sandbox(place.compose_folder.parent / "sandbox" / "build", host)
+        return SANDBOX
+    newer = f"{REAL}:v4.15.1-ce"
+    host.processes.run(docker.pull(newer))
+    failing = f"{REAL}:v4.15.999-ce"
+    host.processes.run(docker.build_failing_release(newer, failing, "4.15.999"))
+    return Releases(f"{REAL}:v4.14.2-ce", newer, failing, {})
 
 
 def build_sandbox(script: Path, host: Host) -> None:

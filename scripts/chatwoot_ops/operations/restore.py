@@ -26,9 +26,9 @@ from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.restore_settings import (
+    BEFORE_RESTORE,
     Given,
     bring_settings,
-    drop_saved,
     keys_given,
     save_settings,
     with_keys,
@@ -37,7 +37,7 @@ from chatwoot_ops.operations.restore_settings import (
 from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
 from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
 from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
-from chatwoot_ops.operations.swapping import drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
 
 
@@ -104,7 +104,7 @@ def make_ready(stack: Stack, host: Host, change: Change) -> None:
     absent = [service for service in stack.volumes if not look_into(stack, host, service).exists]
     no_network = host.processes.try_run(docker.network(network)).code != 0
     if not absent and not no_network:
-        require(volume_checks(stack, host))
+        require(volume_checks(stack, host, empty_is_well=True))
         return
     change.step("make-ready", "Making network and volumes", created=[stack.volumes[service] for service in absent])
     if no_network:
@@ -113,7 +113,7 @@ def make_ready(stack: Stack, host: Host, change: Change) -> None:
     for service in absent:
         create_volume(stack, host, service)
         mark_volume(stack, host, service, stack.settings["CHATWOOT_INSTANCE_ID"], fill=False)
-    require(volume_checks(stack, host))
+    require(volume_checks(stack, host, empty_is_well=True))
 
 
 def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> None:
@@ -142,14 +142,12 @@ def _restore(  # noqa: PLR0917 - one story, told once
         if isinstance(error, OpsError):
             raise old_serves(error) from error
         raise
-    save_settings(stack)
+    save_settings(stack, BEFORE_RESTORE)
     if keys:
         change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
         write_keys(stack, keys)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate)
-    change.step("clean", "Removing clusters older than the one before")
-    host.processes.run(staging.remove_clusters_but(stack, f"clusters/{cluster}", previous))
-    drop_saved(stack)
+    clean_up(stack, host, change, f"clusters/{cluster}", previous)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
     return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away)

@@ -19,7 +19,8 @@ from chatwoot_ops.model.settings import Settings
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.opening import Place
 
-SAVED = "env-before-restore"
+# An upgrade's copy is kept for a rollback, through restores that fail in between.
+BEFORE_RESTORE, BEFORE_UPGRADE = "env-before-restore", "env-before-upgrade"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,10 @@ def read_text_values(text: str) -> dict[str, str]:
     return {key: value or "" for key, value in dotenv_values(stream=StringIO(text), interpolate=False).items()}
 
 
-def save_settings(stack: Stack) -> None:
+def save_settings(stack: Stack, name: str) -> None:
     """Keeps `.env` as it is, for the way back."""
     ensure_private_folder(stack.state_folder)
-    write_atomically(stack.state_folder / SAVED, read_env_file(stack.env_file).text)
+    write_atomically(stack.state_folder / name, read_env_file(stack.env_file).text)
 
 
 def write_keys(stack: Stack, keys: dict[str, str]) -> None:
@@ -84,16 +85,16 @@ def write_keys(stack: Stack, keys: dict[str, str]) -> None:
     write_env_file(stack.env_file, with_values(read_env_file(stack.env_file).text, keys))
 
 
-def put_settings_back(stack: Stack) -> None:
+def put_settings_back(stack: Stack, name: str) -> None:
     """`.env` as it was kept, where it was."""
-    saved = stack.state_folder / SAVED
+    saved = stack.state_folder / name
     if saved.is_file():
         write_env_file(stack.env_file, saved.read_text(encoding="utf-8"))
 
 
-def drop_saved(stack: Stack) -> None:
+def drop_saved(stack: Stack, name: str) -> None:
     """Takes the kept copy away: it holds secrets."""
-    (stack.state_folder / SAVED).unlink(missing_ok=True)
+    (stack.state_folder / name).unlink(missing_ok=True)
 
 
 def with_keys(stack: Stack, keys: dict[str, str]) -> Stack:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, redis, staging
-from chatwoot_ops.errors import NothingServesError, OpsError, RestoreFailedError
+from chatwoot_ops.errors import InterruptedByOperatorError, NothingServesError, OpsError, RestoreFailedError
 from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.migrate import prepare
-from chatwoot_ops.operations.restore_settings import drop_saved, put_settings_back
+from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, drop_saved, put_settings_back
 from chatwoot_ops.operations.smoke import smoke
 
 
@@ -26,28 +30,74 @@ def swap_in(stack: Stack, host: Host, change: Change, cluster: str, previous: st
 
     The worker stops before Redis is flushed: running, it would lose its cron jobs (recordings/README.md).
     """
-    target = f"clusters/{cluster}"
-    stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
-    change.step("stop", "Stopping worker and database", previous=previous, target=target)
+    facts = {"previous": previous, "target": f"clusters/{cluster}"}
+    change.step("stop", "Stopping worker and database", **facts)
+    with _or_put_back(stack, host, change, previous):
+        away = _swap(stack, host, change, facts, migrate=migrate)
+        _start_and_prove(stack, host, change, migrate=migrate)
+    return away
+
+
+@contextmanager
+def _or_put_back(stack: Stack, host: Host, change: Change, previous: str) -> Iterator[None]:
     try:
-        host.processes.run(compose.stop(stack, host.compose, *stopped))
-        began = host.clock.monotonic()
-        host.processes.run(compose.stop(stack, host.compose, DATABASE))
-        change.step("swap", "Putting the new cluster in place", previous=previous, target=target)
-        _flush(stack, host)
-        host.processes.run(staging.swap(stack, target))
-        change.step("start", "Starting database and worker")
-        start_data(stack, host)
-        away = round(host.clock.monotonic() - began, 1)
-        if migrate:
-            prepare(stack, host, change)
-        start_rest(stack, host)
-        change.step("smoke", "Asking the running stack")
-        _require_well(stack, host)
+        yield
+    except KeyboardInterrupt:
+        _put_back_or_give_up(stack, host, change, previous, InterruptedByOperatorError("it was interrupted"))
+        raise
     except OpsError as error:
         _put_back_or_give_up(stack, host, change, previous, error)
         raise old_serves(error) from error
-    return away
+
+
+def _swap(stack: Stack, host: Host, change: Change, facts: Mapping[str, str], *, migrate: bool) -> float:
+    stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
+    host.processes.run(compose.stop(stack, host.compose, *stopped))
+    with host.timed() as away:
+        host.processes.run(compose.stop(stack, host.compose, DATABASE))
+        change.step("swap", "Putting the new cluster in place", **facts)
+        _flush(stack, host)
+        host.processes.run(staging.swap(stack, facts["target"]))
+        change.step("start", "Starting database and worker")
+        start_data(stack, host)
+    return round(away[0], 1)
+
+
+def _start_and_prove(stack: Stack, host: Host, change: Change, *, migrate: bool) -> None:
+    if migrate:
+        prepare(stack, host, change)
+    start_rest(stack, host)
+    change.step("smoke", "Asking the running stack")
+    _require_well(stack, host)
+
+
+def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
+    """Starts and proves what a restore that was cut off had swapped in; False where it had not come so far.
+
+    Beginning again would give up what customers have written to it since. Raises RestoreFailedError like the restore.
+    """
+    swapped, options = journal.facts("swap"), journal.opening.options
+    if not swapped or journal.reached("put-back"):
+        return False
+    target, previous = str(swapped["target"]), str(swapped["previous"])
+    if host.processes.run(staging.current_cluster(stack)).stdout.strip() != target:
+        return False
+    with changing(stack, host, "restore", options, resume=journal) as change:
+        change.step("start", "Starting database and worker")
+        with _or_put_back(stack, host, change, previous):
+            start_data(stack, host)
+            _start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
+        clean_up(stack, host, change, target, previous)
+    return True
+
+
+def clean_up(stack: Stack, host: Host, change: Change, target: str, previous: str) -> None:
+    """Removes clusters older than the one before, and with them the way back of an earlier upgrade."""
+    change.step("clean", "Removing clusters older than the one before")
+    for name in (WAY_BACK, BEFORE_UPGRADE):
+        drop_saved(stack, name)
+    host.processes.run(staging.remove_clusters_but(stack, target, previous))
+    drop_saved(stack, BEFORE_RESTORE)
 
 
 def start_data(stack: Stack, host: Host) -> None:
@@ -85,7 +135,8 @@ def drop_staged(stack: Stack, host: Host, operation: str, cluster: str) -> None:
 def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str, error: OpsError) -> None:
     change.step("put-back", "Putting the old cluster back", previous=previous)
     try:
-        put_back(stack, host, previous)
+        put_back(stack, host, previous, BEFORE_RESTORE)
+        drop_saved(stack, BEFORE_RESTORE)
     except OpsError as second:
         details = (*error.details, f"putting the old data back: {second.message}", *second.details)
         place = previous or "its root"
@@ -93,9 +144,9 @@ def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str
         raise NothingServesError(f"The restore failed: {error.message}", details=details, remedy=remedy) from error
 
 
-def put_back(stack: Stack, host: Host, previous: str) -> None:
-    """Cluster and settings from before in service again, the queue empty, and the stack healthy."""
-    put_settings_back(stack)
+def put_back(stack: Stack, host: Host, previous: str, saved: str) -> None:
+    """Cluster and settings (kept under this name) from before in service again, the queue empty, the stack healthy."""
+    put_settings_back(stack, saved)
     host.processes.run(compose.stop(stack, host.compose, SIDEKIQ, DATABASE))
     if host.processes.run(staging.current_cluster(stack)).stdout.strip() != previous:
         _flush(stack, host)
@@ -108,10 +159,12 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
     """What `recover --undo` does: the old cluster serves, and what was built beside it is gone."""
     with changing(stack, host, "undo-restore", resume=journal) as change:
         facts, stopped = journal.facts("stage"), journal.facts("stop")
+        if journal.reached("keys"):
+            put_settings_back(stack, BEFORE_RESTORE)
         if stopped:
             change.step("put-back", "Putting the old cluster back", previous=stopped["previous"])
-            put_back(stack, host, str(stopped["previous"]))
+            put_back(stack, host, str(stopped["previous"]), BEFORE_RESTORE)
         if facts:
             change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
             drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
-        drop_saved(stack)
+        drop_saved(stack, BEFORE_RESTORE)

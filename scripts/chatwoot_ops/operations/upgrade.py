@@ -10,6 +10,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, staging
 from chatwoot_ops.errors import (
     ConfirmationMissingError,
+    InterruptedByOperatorError,
     OpsError,
     RollbackFailedError,
     StackUnhealthyError,
@@ -18,18 +19,17 @@ from chatwoot_ops.errors import (
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, SIDEKIQ, Stack
-from chatwoot_ops.model.upgrade import Plan, WayBack, to_json, written_since
+from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, to_json, written_since
 from chatwoot_ops.operations.backup import make_set
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.migrate import prepare
-from chatwoot_ops.operations.restore_settings import save_settings
+from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved, save_settings
 from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.swapping import put_back, start_data
 from chatwoot_ops.operations.upgrade_plan import plan_upgrade
 
-WAY_BACK = "before-upgrade.json"
 HIGH = """SELECT json_build_object('conversations', (SELECT coalesce(max(id), 0) FROM conversations),
  'messages', (SELECT coalesce(max(id), 0) FROM messages), 'contacts', (SELECT coalesce(max(id), 0) FROM contacts))"""
 
@@ -97,13 +97,16 @@ def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan
     cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
     way_back = WayBack(plan.release, plan.target, previous, ask_database(stack, host, HIGH))
     move = Move(stack, target, host, change, way_back, cluster)
-    save_settings(stack)
+    drop_saved(stack, WAY_BACK)
+    save_settings(stack, BEFORE_UPGRADE)
     began = host.clock.monotonic()
     try:
         migrations = _switch(move)
     except KeyboardInterrupt:
-        put_back_release(move)
-        raise
+        undone = _undone(move, InterruptedByOperatorError("it was interrupted"))
+        if isinstance(undone, UpgradeRolledBackError):
+            raise
+        raise undone from None
     except OpsError as error:
         raise _undone(move, error) from error
     away = round(host.clock.monotonic() - began, 1)
@@ -114,17 +117,19 @@ def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan
 def _switch(move: Move) -> int:
     stack, host, change, previous = move.stack, move.host, move.change, move.way_back.previous
     facts = {"previous": previous, "cluster": move.cluster, "way_back": asdict(move.way_back)}
-    change.step("stop", "Stopping web, worker and database", **facts)
+    change.step("stop", "Stopping web and worker", **facts)
     host.processes.run(compose.stop(stack, host.compose, RAILS, SIDEKIQ))
+    # Only now can nobody write any more: what came a moment before is in the copy, and is not of the new release.
+    move.way_back.high.update(ask_database(stack, host, HIGH))
+    change.step("copy-cluster", "Copying the cluster for the way back", way_back=asdict(move.way_back))
     host.processes.run(compose.stop(stack, host.compose, DATABASE))
-    change.step("copy-cluster", "Copying the cluster for the way back")
     host.processes.run(staging.copy_cluster(stack, previous, move.cluster))
     change.step("swap", "Putting the copy in place")
     host.processes.run(staging.swap(stack, f"clusters/{move.cluster}"))
     start_data(stack, host)
     migrated = prepare(move.target, host, change)
-    change.step("pin", "Pinning the release in .env")
     pinned = {name: move.target.settings[name] for name in ("CHATWOOT_IMAGE", "CHATWOOT_RELEASE")}
+    change.step("pin", "Pinning the release in .env", values=pinned)
     write_env_file(stack.env_file, with_values(read_env_file(stack.env_file).text, pinned))
     change.step("start", "Starting web and worker of the new release")
     serve(move.target, host)
@@ -183,5 +188,5 @@ def put_back_release(move: Move) -> None:
     host, previous = move.host, move.way_back.previous
     move.change.step("put-back", "Putting the release before back", previous=previous)
     host.processes.run(compose.stop(move.stack, host.compose, RAILS))
-    put_back(move.stack, host, previous)
+    put_back(move.stack, host, previous, BEFORE_UPGRADE)
     host.processes.try_run(staging.remove_partial(move.stack, move.cluster))

@@ -44,7 +44,7 @@ def plan_upgrade(stack: Stack, host: Host, to: str) -> tuple[Stack, Plan]:
     disk that is too small.
     """
     image = target_image(stack, host, to)
-    asked = _with(stack, {"CHATWOOT_IMAGE": image})
+    asked = moved_to(stack, {"CHATWOOT_IMAGE": image})
     try:
         get_images(asked, host)
     except CommandFailedError as error:
@@ -52,7 +52,7 @@ def plan_upgrade(stack: Stack, host: Host, to: str) -> tuple[Stack, Plan]:
     pinned = pin_images(asked, host)
     _refuse_downgrade(stack.settings["CHATWOOT_RELEASE"], pinned.release)
     values = {"CHATWOOT_IMAGE": pinned.values["CHATWOOT_IMAGE"], "CHATWOOT_RELEASE": pinned.release}
-    target = _with(stack, values)
+    target = moved_to(stack, values)
     missing = versions_of_image(target, host) - database_state(stack, host).versions
     size = int(host.processes.run(sizes.space(stack, host.compose)).stdout.strip())
     folder = docker_folder(host)
@@ -80,7 +80,8 @@ def _refuse_downgrade(release: str, target: str) -> None:
         raise ReleaseRefusedError(f"{target} is older than {release}: a downgrade", remedy=remedy)
 
 
-def _with(stack: Stack, values: dict[str, str]) -> Stack:
+def moved_to(stack: Stack, values: dict[str, str]) -> Stack:
+    """The stack as it is with these settings."""
     settings = replace(stack.settings, values={**stack.settings.values, **values})
     return replace(stack, settings=settings, overrides={**stack.overrides, **values})
 

@@ -38,37 +38,30 @@ def database(stack: Stack, host: Host) -> list[Check]:
     state = database_state(stack, host)
     missing = sorted(EXTENSIONS - set(facts["extensions"] or ()))
     pending = sorted(versions_of_image(stack, host) - state.versions)
-    role = stack.settings["POSTGRES_USERNAME"]
-    checks = [
-        _all_well("extensions", missing, "all four", "CREATE EXTENSION each in 'invoke psql --superuser'"),
+    create = "CREATE EXTENSION each in 'invoke psql --superuser'"
+    reindex = "REINDEX INDEX CONCURRENTLY each in 'invoke psql --superuser'"
+    taken = "Accounts named here hand out taken numbers; restore a whole dump"
+    return [
+        _all_well("extensions", missing, "all four", create),
         _all_well("migrations", pending, f"{len(state.versions)} applied, none pending", "Type 'invoke migrate'"),
-        _all_well(
-            "indexes",
-            list(state.invalid_indexes),
-            "none invalid",
-            "REINDEX INDEX CONCURRENTLY each in 'invoke psql --superuser'",
-        ),
-        _all_well(
-            "conversation numbers",
-            facts["lagging"],
-            "every account's sequence is ahead",
-            "Accounts named here hand out taken numbers; restore a whole dump",
-        ),
-        passed("triggers", f"{facts['triggers']}")
-        if facts["triggers"] == TRIGGERS
-        else failed("triggers", f"{facts['triggers']} of {TRIGGERS}", "The schema is not whole; restore a backup"),
+        _all_well("indexes", list(state.invalid_indexes), "none invalid", reindex),
+        _all_well("conversation numbers", facts["lagging"], "every account's sequence is ahead", taken),
+        _triggers(int(facts["triggers"])),
+        _role(stack.settings["POSTGRES_USERNAME"], superuser=bool(state.role_is_superuser)),
     ]
-    if state.role_is_superuser:
-        checks.append(
-            warned(
-                "database role",
-                f"{role} is a superuser",
-                "It works; see docs/how-to/configure.md for how to take the right away",
-            )
-        )
-    else:
-        checks.append(passed("database role", f"{role} owns the database and is no superuser"))
-    return checks
+
+
+def _triggers(there: int) -> Check:
+    if there != TRIGGERS:
+        return failed("triggers", f"{there} of {TRIGGERS}", "The schema is not whole; restore a backup")
+    return passed("triggers", f"{there}")
+
+
+def _role(name: str, *, superuser: bool) -> Check:
+    if superuser:
+        remedy = "It works; see docs/how-to/configure.md for how to take the right away"
+        return warned("database role", f"{name} is a superuser", remedy)
+    return passed("database role", f"{name} owns the database and is no superuser")
 
 
 def _all_well(name: str, bad: list[object] | list[str], good: str, remedy: str) -> Check:

@@ -28,40 +28,27 @@ def webhooks(stack: Stack, host: Host) -> Check:
     found = _inside(stack, host, "getent", "ahosts", name)
     addresses = sorted({line.split()[0] for line in found.splitlines() if line.strip()})
     if not addresses:
-        return failed(
-            NAME,
-            f"the worker cannot resolve {name}",
-            "Use host.docker.internal or a container's name on the shared network",
-        )
+        remedy = "Use host.docker.internal or a container's name on the shared network"
+        return failed(NAME, f"the worker cannot resolve {name}", remedy)
     private = [address for address in addresses if not ipaddress.ip_address(address).is_global]
     if private and stack.settings[_ALLOW] != "true":
-        return failed(
-            NAME,
-            f"{name} is private ({private[0]}) and Chatwoot refuses it",
-            f"Set {_ALLOW}=true in .env, then 'invoke up'",
-        )
-    answer = _inside(
-        stack,
-        host,
-        "sh",
-        "-c",
-        'nc -w 5 "$0" "$1" </dev/null >/dev/null 2>&1 && echo open',
-        addresses[0],
-        str(port),
-    )
-    if "open" not in answer:
-        return failed(
-            NAME,
-            f"nothing listens at {name} ({addresses[0]}) port {port}",
-            "Start the receiver, or correct KGC_WEBHOOK_URL",
-        )
-    seen = f"{name} port {port} is {'private and allowed' if private else 'public'} and listens"
+        seen = f"{name} is private ({private[0]}) and Chatwoot refuses it"
+        return failed(NAME, seen, f"Set {_ALLOW}=true in .env, then 'invoke up'")
+    if not _listens(stack, host, addresses[0], port):
+        seen = f"nothing listens at {name} ({addresses[0]}) port {port}"
+        return failed(NAME, seen, "Start the receiver, or correct KGC_WEBHOOK_URL")
+    return _reached(f"{name} port {port} is {'private and allowed' if private else 'public'} and listens", addresses)
+
+
+def _listens(stack: Stack, host: Host, address: str, port: int) -> bool:
+    script = 'nc -w 5 "$0" "$1" </dev/null >/dev/null 2>&1 && echo open'
+    return "open" in _inside(stack, host, "sh", "-c", script, address, str(port))
+
+
+def _reached(seen: str, addresses: list[str]) -> Check:
     if len(addresses) > 1:
-        return warned(
-            NAME,
-            f"{seen}; {len(addresses)} addresses, Chatwoot picks one at random",
-            "Make the receiver listen on all of them",
-        )
+        text = f"{seen}; {len(addresses)} addresses, Chatwoot picks one at random"
+        return warned(NAME, text, "Make the receiver listen on all of them")
     return passed(NAME, seen)
 
 

@@ -1,0 +1,68 @@
+"""A stack that is well and can be backed up, restored and upgraded, in fakes."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+
+from chatwoot_ops.model.command import Finished
+from fakes import SPOKEN
+from sets import BLOBS, DATA, DUMP, FILES, blob_lines, checksum, digest_lines, tar_of
+
+SNAPSHOT = "00000003-0000001B-1"
+COUNTS = {"conversations": 5, "messages": 9, "contacts": 2}
+LOW = json.dumps(["sequences", {name: low for name, (low, _) in DATA.sequences.items()}])
+
+
+def finished(stdout="", code=0, stderr=""):
+    return Finished(code, stdout, stderr)
+
+
+class Volume:
+    """The link of a database volume, and what is done to its clusters."""
+
+    def __init__(self, current="clusters/first"):
+        self.current = current
+        self.swaps = []
+
+    def swap(self, command):
+        script = command.argv[-1]
+        self.current = script.partition("ln -sfn ")[2].partition(" ")[0]
+        self.swaps.append(self.current)
+        return finished()
+
+
+def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=()):
+    """Scripts all that backup, restore and upgrade ask; returns the volume."""
+    engine, volume = host.processes, Volume()
+    engine.on('--compress="$1"', "gzip:1\n").on("compose exec -T chatwoot-db pg_dump", DUMP.decode())
+    engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", _spoken(data, blobs))
+    engine.on("--entrypoint tar", tar_of(FILES).decode()).on("pg_restore --list", "").on("--entrypoint pg_restore", "")
+    engine.on("coalesce(max(id), 0)", json.dumps(COUNTS)).on("'-infinity'", json.dumps({**COUNTS, "newest": None}))
+    engine.on("created_at >", json.dumps({**COUNTS, "newest": "2026-11-24T07:00:00+00:00"}))
+    engine.on("redis-cli FLUSHALL", "OK\n")
+    for script in ("cp -a --reflink", "mv -T /volume/clusters/", "find ./clusters", "rm -rf /volume/clusters/"):
+        engine.on(script, "")
+    engine.on_call("readlink /volume/current", lambda _: finished(f"{volume.current}\n"))
+    engine.on_call("mv -T current.new current", volume.swap).on_call("rm -f current", volume.swap)
+    _well_staging(engine, data, blobs, samples)
+    engine.on("db:chatwoot_prepare", "").on("docker rm --force", "")
+    return volume
+
+
+def _spoken(data, blobs):
+    return "\n".join([LOW, SNAPSHOT, *blob_lines(blobs), *digest_lines(data)])
+
+
+def _well_staging(engine, data, blobs, samples):
+    engine.on("/chatwoot-ops/stage.sh", "id").on("docker exec -i chatwoot-restore-", "1\n")
+    engine.on("pg_restore --jobs", "").on("docker stop --time", "").on("r.rolname <>", "[0]\n")
+    engine.on("tar --extract", "").on("join -1 2", "".join(_listed(key) for key in blobs))
+    rows = [json.dumps(sample) for sample in samples]
+    spoken = "\n".join([*blob_lines(blobs), *rows, '["end"]', *digest_lines(data)])
+    engine.on(f"-h 127.0.0.1 -U postgres -d chatwoot_production\n{SPOKEN}", spoken)
+
+
+def _listed(key):
+    content = FILES[key]
+    return f"{key} {len(content)} {b64decode(checksum(content)).hex()}\n"

@@ -1,0 +1,103 @@
+"""Backup sets as tests need them: data, manifests, and whole sets on disk."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from base64 import b64encode
+from dataclasses import replace
+from hashlib import md5
+
+from chatwoot_ops.adapters.backup_store import BackupStore
+from chatwoot_ops.model.backup_set import (
+    DATABASE_ARTIFACT,
+    STORAGE_ARTIFACT,
+    BackupSet,
+    DataDigest,
+    Manifest,
+    StorageProof,
+    TableDigest,
+)
+from world import INSTANCE, VERSIONS
+
+RELEASE = "v4.15.1-ce"
+NEWEST = "2026-11-23T10:00:00+00:00"
+DATA = DataDigest(
+    tables={"public.messages": TableDigest(258, "77"), "public.users": TableDigest(3, "-5")},
+    sequences={"public.messages_id_seq": (258, 260)},
+    migrations=VERSIONS,
+    extensions={"plpgsql": "1.0", "vector": "0.8.0"},
+    triggers=4,
+    postgres="16.14",
+    newest_message=NEWEST,
+)
+DUMP = b"PGDMP a dump, as far as anybody looks"
+FILES = {"abcdefghij": b"one file", "klmnopqrst": b"another"}
+
+
+def checksum(content):
+    """A file's MD5 as Active Storage writes it."""
+    return b64encode(md5(content, usedforsecurity=False).digest()).decode()
+
+
+BLOBS = {key: (len(content), checksum(content)) for key, content in FILES.items()}
+
+
+def tar_of(files, *, mode="w"):
+    """A tar of these files, each where Active Storage keeps it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as tar:
+        for key, content in files.items():
+            member = tarfile.TarInfo(f"./{key[:2]}/{key[2:4]}/{key}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def manifest(**changed):
+    made = Manifest(
+        name="20261124T080000Z-logical",
+        kind="logical",
+        sequence=1,
+        created="2026-11-24T08:00:00Z",
+        instance=INSTANCE,
+        release=RELEASE,
+        image="chatwoot/chatwoot:v4.15.1-ce",
+        data=DATA,
+        storage=StorageProof(2, 15, 2),
+        settings_included=False,
+        fingerprints={},
+        artifacts=(),
+        tool="chatwoot-ops 0.1.0",
+    )
+    return replace(made, **changed)
+
+
+def a_set(**changed):
+    return BackupSet("/backups/20261124T080000Z-logical", manifest(**changed), "2026-11-24T09:00:00Z", 2048)
+
+
+def sealed(folder, *, stamp="20261124T080000Z", extra=None, **changed):
+    """A whole set in a folder, sealed by the store itself; its path."""
+    store = BackupStore(folder)
+    partial = store.begin(stamp, "logical")
+    for name, content in {DATABASE_ARTIFACT: DUMP, STORAGE_ARTIFACT: tar_of(FILES), **(extra or {})}.items():
+        with partial.artifact(name) as file:
+            file.write(content)
+    given = {"name": partial.name, "sequence": partial.sequence, "artifacts": tuple(partial.artifacts), **changed}
+    return store.seal(partial, manifest(**given))
+
+
+def digest_lines(data=DATA):
+    """What psql answers to the question for the digest."""
+    rows = [["table", name, each.rows, each.digest] for name, each in data.tables.items()]
+    last = {name: high for name, (_, high) in data.sequences.items()}
+    facts = {"extensions": dict(data.extensions), "triggers": data.triggers, "postgres": data.postgres}
+    rows += [["sequences", last], ["facts", {**facts, "newest_message": data.newest_message or None}]]
+    rows += [["migrations", list(data.migrations)], ["end"]]
+    return [json.dumps(row) for row in rows]
+
+
+def blob_lines(blobs=None):
+    return [*(json.dumps([key, size, md5_]) for key, (size, md5_) in (blobs or BLOBS).items()), "[]"]
