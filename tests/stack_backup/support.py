@@ -246,5 +246,3 @@ def key_pair(folder):
     public, private = make_pair()
     write_atomically(folder / "identity.txt", private + "\n")
     return public, folder / "identity.txt"
-
-
