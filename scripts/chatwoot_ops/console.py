@@ -177,6 +177,7 @@ def _status(status: Status) -> list[str]:
         *(f"volume     {name:<24} {size}" for name, size in status.volumes.items()),
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
+        f"backup     {status.last_backup or 'none yet: type invoke backup'}",
         f"state      {'healthy' if status.healthy else 'not healthy' if status.services else 'not running'}",
     ]
 

@@ -7,10 +7,10 @@ import pytest
 
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.adapters.lock import hold_lock
-from chatwoot_ops.errors import RefusedError, StackLockedError
+from chatwoot_ops.errors import OpsError, RefusedError, StackLockedError
 from chatwoot_ops.model.journal import Opening, Step
 from chatwoot_ops.operations import recover as module
-from chatwoot_ops.operations.changing import store_of
+from chatwoot_ops.operations.changing import KEPT, changing, store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import FINISH, UNDO, recover
 from chatwoot_ops.operations.setup import SetUp
@@ -152,7 +152,7 @@ def test_a_finished_down_removes_the_volumes_that_were_given_up(place, well, sto
     assert well.reporter.questions == []
 
 
-def test_a_recovery_that_fails_can_be_tried_again(place, store):
+def test_a_recovery_of_up_that_fails_leaves_nothing_cut_off_since_up_can_be_run_again(place, store):
     host = healthy_host()
     host.processes.on("docker image inspect", image(env=["CW_EDITION=ee"]))
     containers(host, container("chatwoot-db"), container("chatwoot-redis"))
@@ -160,7 +160,15 @@ def test_a_recovery_that_fails_can_be_tried_again(place, store):
     with pytest.raises(Exception, match="Not healthy"):
         recover(place, host, finish=True)
     assert outcome(store) == ("up", "failed with 21")
-    assert store.read()
+    assert store.read() is None
+
+
+@pytest.mark.parametrize("operation", sorted(KEPT))
+def test_a_failed_recovery_whose_journal_alone_knows_the_way_back_can_be_tried_again(stack, well, store, operation):
+    cut_off(store, operation, MADE)
+    with pytest.raises(OpsError), changing(stack, well, operation, resume=store.read()):
+        raise OpsError("again")
+    assert store.read().facts(MADE.step) == MADE.facts
 
 
 def test_an_undo_that_was_cut_off_after_its_guard_is_not_asked_again(place, well, store):

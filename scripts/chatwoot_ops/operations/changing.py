@@ -19,8 +19,9 @@ from chatwoot_ops.errors import InterruptedByOperatorError, OpsError, StackLocke
 from chatwoot_ops.model.journal import Journal, Opening
 from chatwoot_ops.model.stack import Stack
 
-# Only their journal knows whose the volumes are until .env does; the other operations put themselves right.
-KEPT = frozenset({"setup", "undo-setup"})
+# Only the journal knows whose the volumes are until .env does, or which cluster served before; the other operations
+# can simply be run again.
+KEPT = frozenset({"setup", "undo-setup", "undo-restore", "upgrade", "undo-upgrade", "rollback"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def changing(
 
     Raises StackLockedError while another operation runs, or one that was cut off has not been ended with recover.
     An error or Ctrl-C ends one-off containers, is written to the ledger, and goes on its way. Where it ends the
-    recovery of a set-up the journal stays, so that the recovery can be tried again.
+    recovery of an operation whose journal alone knows the way back, the journal stays and recovery can be tried again.
     """
     store = store_of(stack, host)
     started, user = host.clock.stamp(), host.machine.user()

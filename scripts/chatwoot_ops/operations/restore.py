@@ -104,7 +104,7 @@ def make_ready(stack: Stack, host: Host, change: Change) -> None:
     absent = [service for service in stack.volumes if not look_into(stack, host, service).exists]
     no_network = host.processes.try_run(docker.network(network)).code != 0
     if not absent and not no_network:
-        require(volume_checks(stack, host))
+        require(volume_checks(stack, host, empty_is_well=True))
         return
     change.step("make-ready", "Making network and volumes", created=[stack.volumes[service] for service in absent])
     if no_network:
@@ -113,7 +113,7 @@ def make_ready(stack: Stack, host: Host, change: Change) -> None:
     for service in absent:
         create_volume(stack, host, service)
         mark_volume(stack, host, service, stack.settings["CHATWOOT_INSTANCE_ID"], fill=False)
-    require(volume_checks(stack, host))
+    require(volume_checks(stack, host, empty_is_well=True))
 
 
 def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> None:
