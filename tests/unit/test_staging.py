@@ -135,6 +135,13 @@ def test_gzipped_sql_is_fed_unpacked(stack, keeping, dump):
     assert keeping.processes.ran[0].stdin == (HEAD + ROWS + TAIL).decode()
 
 
+def test_a_gzipped_custom_dump_is_fed_unpacked_since_pg_restore_reads_no_gzip(stack, keeping, dump):
+    load(stack, keeping, "op1", dump(gzip.compress(b"PGDMP rows")))
+    assert keeping.processes.ran[0].stdin == "PGDMP rows"
+    assert "pg_restore" in keeping.processes.ran[0].argv
+    assert "--jobs" not in keeping.processes.ran[0].argv
+
+
 def test_sql_that_is_cut_off_is_refused(stack, keeping, dump):
     with pytest.raises(BackupSetInvalidError, match="cut off"):
         load(stack, keeping, "op1", dump(gzip.compress(HEAD + ROWS * 100)[:-9]))

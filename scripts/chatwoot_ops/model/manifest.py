@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,12 +12,28 @@ from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import FORMAT, Artifact, DataDigest, Manifest, StorageProof, TableDigest
 
 _TEXTS = ("name", "kind", "created", "instance", "release", "image", "tool")
-_KNOWN = {*_TEXTS, "note", "sequence", "format", "settings_included", "fingerprints", "artifacts", "data", "storage"}
+_KNOWN = {
+    *_TEXTS,
+    "note",
+    "sequence",
+    "format",
+    "settings_included",
+    "fingerprints",
+    "artifacts",
+    "data",
+    "storage",
+    "seal",
+}
 
 
 def to_json(manifest: Manifest) -> str:
-    """The manifest as it is written."""
-    return json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
+    """The manifest as it is written, with a seal of its own content: a flipped bit in it must not go unseen."""
+    raw = asdict(manifest)
+    return json.dumps({**raw, "seal": _seal(raw)}, indent=1, sort_keys=True) + "\n"
+
+
+def _seal(raw: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
 
 
 def parse_manifest(text: str) -> Manifest:
@@ -27,9 +44,15 @@ def parse_manifest(text: str) -> Manifest:
     try:
         raw = _object(json.loads(text), "manifest")
         _refuse_newer(_number(raw, "format"))
+        _require_seal(raw)
         return _manifest(raw)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BackupSetInvalidError("The manifest is damaged", details=(f"{type(error).__name__}: {error}",)) from error
+
+
+def _require_seal(raw: Mapping[str, Any]) -> None:
+    if _text(raw, "seal") != _seal({name: value for name, value in raw.items() if name != "seal"}):
+        raise ValueError("its content is not what was written")
 
 
 def _refuse_newer(found: int) -> None:

@@ -60,13 +60,13 @@ def plan_upgrade(stack: Stack, host: Host, to: str) -> tuple[Stack, Plan]:
 
 
 def _target(stack: Stack, host: Host, image: str) -> Stack:
-    asked = _with(stack, {"CHATWOOT_IMAGE": image})
+    asked = moved_to(stack, {"CHATWOOT_IMAGE": image})
     try:
         get_images(asked, host)
     except CommandFailedError as error:
         raise ReleaseRefusedError(error.message, details=error.details, remedy=error.remedy) from error
     pinned = pin_images(asked, host)
-    return _with(stack, {"CHATWOOT_IMAGE": pinned.values["CHATWOOT_IMAGE"], "CHATWOOT_RELEASE": pinned.release})
+    return moved_to(stack, {"CHATWOOT_IMAGE": pinned.values["CHATWOOT_IMAGE"], "CHATWOOT_RELEASE": pinned.release})
 
 
 def _require_room(plan: Plan) -> None:
@@ -86,7 +86,8 @@ def _refuse_downgrade(release: str, target: str, *, unknown: frozenset[str]) -> 
         raise ReleaseRefusedError(f"{target} is older than {before}: a downgrade", remedy=remedy)
 
 
-def _with(stack: Stack, values: dict[str, str]) -> Stack:
+def moved_to(stack: Stack, values: dict[str, str]) -> Stack:
+    """The stack as it is with these settings."""
     settings = replace(stack.settings, values={**stack.settings.values, **values})
     return replace(stack, settings=settings, overrides={**stack.overrides, **values})
 
