@@ -84,7 +84,8 @@ def order(engine, *parts):
     return [next(number for number, line in enumerate(lines) if part in line) for part in parts]
 
 
-def test_an_upgrade_backs_up_copies_migrates_pins_and_proves_in_this_order(stack, well, volume):
+@pytest.mark.usefixtures("volume")
+def test_an_upgrade_backs_up_copies_migrates_pins_and_proves_in_this_order(stack, well):
     result = upgrade(stack, well, to="4.15.1", yes=True)
     assert (result.before, result.release, result.migrations) == ("v4.14.2-ce", "v4.15.1-ce", 1)
     places = order(
@@ -105,20 +106,23 @@ def test_an_upgrade_backs_up_copies_migrates_pins_and_proves_in_this_order(stack
     assert kept == WayBack("v4.14.2-ce", "v4.15.1-ce", FIRST, COUNTS)
 
 
-def test_the_new_image_prepares_before_env_names_it(stack, well, volume):
+@pytest.mark.usefixtures("volume")
+def test_the_new_image_prepares_before_env_names_it(stack, well):
     upgrade(stack, well, to="4.15.1", yes=True)
     (prepare,) = [each for each in well.processes.ran if "db:chatwoot_prepare" in each.argv[-1]]
     assert prepare.environment["CHATWOOT_IMAGE"].startswith("chatwoot/chatwoot:v4.15.1-ce@")
 
 
-def test_a_release_that_runs_already_is_no_upgrade(stack, well, volume):
+@pytest.mark.usefixtures("volume")
+def test_a_release_that_runs_already_is_no_upgrade(stack, well):
     well.processes.on("app.yml", "version: '4.14.2'\n").on("/app/db/migrate", f"{VERSIONS[0]}_a.rb")
     assert upgrade(stack, well, to="4.14.2").set == ""
     assert not well.processes.ran_with("compose stop")
 
 
+@pytest.mark.usefixtures("volume")
 @pytest.mark.parametrize("answers", [(), (False,)], ids=["nobody there", "no"])
-def test_the_plan_is_shown_and_an_upgrade_that_is_not_confirmed_touches_nothing(stack, well, volume, answers):
+def test_the_plan_is_shown_and_an_upgrade_that_is_not_confirmed_touches_nothing(stack, well, answers):
     well.reporter.answers = list(answers)
     with pytest.raises(ConfirmationMissingError) as caught:
         upgrade(stack, well, to="4.15.1")
@@ -128,7 +132,8 @@ def test_the_plan_is_shown_and_an_upgrade_that_is_not_confirmed_touches_nothing(
     assert not well.processes.ran_with("pg_dump")
 
 
-def test_without_a_backup_set_there_is_no_upgrade(stack, well, volume):
+@pytest.mark.usefixtures("volume")
+def test_without_a_backup_set_there_is_no_upgrade(stack, well):
     well.processes.on("pg_dump -Fc", code=1, stderr="broken")
     with pytest.raises(BackupFailedError) as caught:
         upgrade(stack, well, to="4.15.1", yes=True)
@@ -164,7 +169,8 @@ def test_a_failure_before_anybody_wrote_puts_release_and_data_back_and_proves_it
     assert well.processes.ran_with("rm -rf /volume/clusters/")
 
 
-def test_migrations_that_are_still_missing_are_a_failure_too(stack, well, volume):
+@pytest.mark.usefixtures("volume")
+def test_migrations_that_are_still_missing_are_a_failure_too(stack, well):
     well.processes.on("invalid_indexes", database_answer(versions=VERSIONS[:1]))
     with pytest.raises(UpgradeRolledBackError, match="Migrations are still missing"):
         upgrade(stack, well, to="4.15.1", yes=True)
@@ -191,7 +197,8 @@ def test_a_database_that_cannot_be_asked_counts_as_written(stack, well, volume):
     assert volume.current != FIRST
 
 
-def test_rows_before_the_new_release_served_are_nobodys_loss(stack, well, volume):
+@pytest.mark.usefixtures("volume")
+def test_rows_before_the_new_release_served_are_nobodys_loss(stack, well):
     well.processes.on_call("db:chatwoot_prepare", *nth(1)).in_turn(HIGH, json.dumps(COUNTS), MORE)
     with pytest.raises(UpgradeRolledBackError):
         upgrade(stack, well, to="4.15.1", yes=True)
@@ -199,7 +206,8 @@ def test_rows_before_the_new_release_served_are_nobodys_loss(stack, well, volume
     assert sum(HIGH in (each.stdin or "") for each in well.processes.ran) == 1
 
 
-def test_what_cannot_be_put_back_needs_a_person(stack, well, volume):
+@pytest.mark.usefixtures("volume")
+def test_what_cannot_be_put_back_needs_a_person(stack, well):
     broken = chain([Finished(1, "", "broken")], repeat(Finished(1, "", "still broken")))
     well.processes.on_call("compose up -d chatwoot-db chatwoot-redis", lambda _: next(broken))
     with pytest.raises(RollbackFailedError) as caught:
@@ -264,7 +272,8 @@ def test_a_rollback_works_while_the_database_is_silent_and_says_so(place, well, 
     assert upgraded.swaps == [FIRST]
 
 
-def test_a_rollback_that_fails_needs_a_person_and_can_be_tried_again(place, stack, well, upgraded):
+@pytest.mark.usefixtures("upgraded")
+def test_a_rollback_that_fails_needs_a_person_and_can_be_tried_again(place, stack, well):
     well.processes.on_call("compose up -d chatwoot-db chatwoot-redis", *nth(1))
     with pytest.raises(RollbackFailedError) as caught:
         roll_back(place, well, yes=True)
@@ -281,8 +290,9 @@ def test_ctrl_c_in_a_rollback_ends_it_all_the_same(place, well, upgraded):
     assert roll_back(place, well, yes=True).release == "v4.14.2-ce"
 
 
+@pytest.mark.usefixtures("volume")
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"release": "x"}', '{"unknown": 1}'])
-def test_a_damaged_way_back_is_none(place, stack, well, volume, text):
+def test_a_damaged_way_back_is_none(place, stack, well, text):
     stack.state_folder.mkdir(exist_ok=True)
     (stack.state_folder / WAY_BACK).write_text(text)
     with pytest.raises(ReleaseRefusedError):
