@@ -32,7 +32,7 @@ def untouched(standing):
 
 
 @pytest.fixture
-def refused(standing, copy, untouched):  # noqa: ARG001 - compares afterwards
+def refused(standing, copy, untouched):
     """Checks that a restore of the copy is refused with a code and words."""
 
     def check(code, *words, flags=()):
@@ -83,7 +83,7 @@ def test_a_flipped_bit(copy, refused, name):
 @pytest.mark.matrix
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", [*ARTIFACTS, "manifest.json"])
-def test_a_flipped_bit_at_many_places_is_seen_by_verify(standing, copy, untouched, name):  # noqa: ARG001 - compares
+def test_a_flipped_bit_at_many_places_is_seen_by_verify(standing, copy, untouched, name):
     path, chance = copy / name, random.Random(f"many {name}")  # noqa: S311 - the same places each time
     whole = path.read_bytes()
     for _ in range(EVERY_FLIP):
@@ -99,7 +99,7 @@ def test_an_artifact_that_is_missing(copy, refused, name):
     refused(13, f"{name}: cannot be read")
 
 
-def test_a_set_that_was_never_sealed(standing, untouched):  # noqa: ARG001 - compares afterwards
+def test_a_set_that_was_never_sealed(standing, untouched):
     whole = sets(standing)[0]
     partial = shutil.copytree(whole, whole.parent / "20990101T000000Z-logical.partial")
     try:
@@ -110,7 +110,7 @@ def test_a_set_that_was_never_sealed(standing, untouched):  # noqa: ARG001 - com
         shutil.rmtree(partial)
 
 
-def test_a_damaged_set_in_the_folder_is_listed_as_such_and_is_not_the_latest(standing, untouched):  # noqa: ARG001
+def test_a_damaged_set_in_the_folder_is_listed_as_such_and_is_not_the_latest(standing, untouched):
     whole = sets(standing)[0]
     damaged = shutil.copytree(whole, whole.parent / "20990101T000000Z-logical")
     try:
@@ -122,7 +122,7 @@ def test_a_damaged_set_in_the_folder_is_listed_as_such_and_is_not_the_latest(sta
         shutil.rmtree(damaged)
 
 
-def test_a_set_that_is_not_there(standing, untouched):  # noqa: ARG001 - compares afterwards
+def test_a_set_that_is_not_there(standing, untouched):
     standing.invoke("restore", "--set", "20200101T000000Z-logical", "--yes", code=13)
 
 

@@ -18,7 +18,7 @@ from chatwoot_ops.errors import (
 )
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.upgrade import WAY_BACK, WayBack, parse_way_back, to_json, written_since
-from chatwoot_ops.operations.backup import store_of as sets_of
+from chatwoot_ops.operations.backup_sets import store_of as sets_of
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, save_settings
