@@ -9,7 +9,7 @@ import requests
 
 from chatwoot_ops.operations.rehearse import SANDBOX
 from stack.tools import docker, wait_for
-from stack_backup.support import clusters, live, lost, rows, sets, writing
+from stack_backup.support import cluster, clusters, live, lost, rows, sets, writing
 
 NEW = ("upgrade", "--to", "v4.15.1-ce", "--yes")
 SICK = "chatwoot-sandbox/broken:v4.15.3-ce"
@@ -101,7 +101,7 @@ def test_a_release_that_never_gets_healthy_is_undone(old_standing, sick):
 def test_once_customers_wrote_to_it_a_sick_release_stays_and_both_ways_are_named(old_standing, sick):
     stack, before = old_standing, cluster(old_standing)
     with stack.in_background("upgrade", "--to", sick, "--yes") as task:
-        wait_for(lambda: stack.journal() and stack.last_step() == "start", "the new release starts", 120)
+        wait_for(lambda: stack.journal() and stack.last_step() == "start", "the new release starts", 240)
         wait_for(lambda: version(stack) == "4.15.3", "its web serves", 60)
         written = stack.client.write("written to the sick release")
         out, _ = task.communicate(timeout=400)
