@@ -59,7 +59,9 @@ def docs(session: nox.Session) -> None:
 def stack(session: nox.Session) -> None:
     """Stacks on a real engine, and the fake's contract with the recordings; builds the sandbox images first."""
     session.run("infra/docker/sandbox/build", external=True)
-    session.run("pytest", "tests/contract", "tests/stack", "tests/stack_backup", *session.posargs, external=True)
+    # Files, not tests, are shared out: a file's tests share a stack.
+    two = ("--numprocesses", "2", "--dist", "loadfile")
+    session.run("pytest", *two, "tests/contract", "tests/stack", "tests/stack_backup", *session.posargs, external=True)
 
 
 @nox.session

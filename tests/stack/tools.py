@@ -74,7 +74,7 @@ def say(text):
     print(text)  # noqa: T201 - seen only where it is asked for
 
 
-def wait_for(condition, what, seconds=60):
+def wait_for(condition, what, seconds=120):
     """Asks until the condition holds and returns the seconds that took; fails once they are over."""
     began = time.monotonic()
     while not condition():

@@ -45,14 +45,14 @@ class Standing:
 
 
 @pytest.fixture(scope="session")
-def _standing_new(tmp_path_factory, quick, images):  # noqa: ARG001 - images must be there
+def _standing_new(tmp_path_factory, quick, images):
     pool = Standing(tmp_path_factory.mktemp("new"), quick, NEW)
     yield pool
     pool.remove()
 
 
 @pytest.fixture(scope="session")
-def _standing_old(tmp_path_factory, quick, images):  # noqa: ARG001 - images must be there
+def _standing_old(tmp_path_factory, quick, images):
     pool = Standing(tmp_path_factory.mktemp("old"), quick, OLD)
     yield pool
     pool.remove()

@@ -1,6 +1,7 @@
 """One kill: what was begun, what is left, what ended it, what was lost. Rows of the kill table."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,7 +90,10 @@ ROWS: list[Killed] = []
 
 
 def note(row):
+    """Keeps a row; where the run was asked for the table it is written at once, for a long run may be cut off."""
     ROWS.append(row)
+    if os.environ.get("KILL_TABLE"):
+        write_table(os.environ["KILL_TABLE"])
 
 
 def write_table(machine):

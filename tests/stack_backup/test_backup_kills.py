@@ -20,7 +20,6 @@ from stack_backup.kills import (
     matrix,
     note,
     state_of,
-    write_table,
 )
 from stack_backup.support import cluster, lost, sets
 
@@ -28,14 +27,6 @@ BACKUP_SAMPLE = {("dump-database", "undo")}
 RESTORE_SAMPLE = {("load", "undo"), ("stop", "undo"), ("swap", "undo"), ("start", "finish")}
 UPGRADE_SAMPLE = {("copy-cluster", "undo"), ("prepare", "undo"), ("start", "finish")}
 TARGET = ("upgrade", "--to", "v4.15.1-ce", "--yes")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def table():
-    """The kill table, where the run was asked to write it."""
-    yield
-    if os.environ.get("KILL_TABLE"):
-        write_table(os.environ["KILL_TABLE"])
 
 
 @pytest.mark.parametrize(("step", "way"), matrix(BACKUP, BACKUP_SAMPLE))

@@ -124,7 +124,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
     assert (found["format"], found["kind"]) == (1, "Checks")
     assert found["result"][1] == {"name": "bb", "outcome": "fail", "seen": "bad <&>", "remedy": "mend it"}
     service = json.loads(console.to_json(STATUS))["result"]["services"][0]
-    assert " ".join(sorted(service)) == "exit_code health id image out_of_memory restarts service state"
+    assert " ".join(sorted(service)) == "exit_code health id image out_of_memory restarts service started state"
 
 
 @pytest.mark.parametrize(

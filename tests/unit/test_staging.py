@@ -47,6 +47,7 @@ def keeping(well):
     ("content", "form"),
     [
         (b"PGDMP\x01\x0e", "custom"),
+        (gzip.compress(b"PGDMP\x01"), "custom"),
         (HEAD, "plain"),
         (gzip.compress(HEAD), "plain"),
         (b"CREATE TABLE x ();\n", "plain"),
@@ -120,6 +121,13 @@ def test_each_form_is_loaded_by_its_own_tool_and_then_given_to_chatwoots_role(st
     assert bool(engine.ran_with("pg_restore --jobs 2")) is tool.startswith("pg_restore")
     assert "OWNER TO somebody" not in "".join(command.stdin or "" for command in engine.ran)
     assert engine.ran[-1].stdin.startswith("\\set role 'chatwoot'")
+
+
+def test_a_gzipped_custom_dump_is_fed_unpacked_to_pg_restore(stack, keeping, dump):
+    keeping.processes.on("docker exec -i chatwoot-restore-op1 pg_restore", "")
+    load(stack, keeping, "op1", dump(gzip.compress(b"PGDMP and more")))
+    assert keeping.processes.ran[0].stdin == "PGDMP and more"
+    assert not keeping.processes.ran_with("--jobs")
 
 
 def test_gzipped_sql_is_fed_unpacked(stack, keeping, dump):

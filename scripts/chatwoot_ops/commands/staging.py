@@ -81,7 +81,7 @@ def load_from_pipe(stack: Stack, operation: str) -> Command:
 
 
 def end(stack: Stack, operation: str) -> Command:
-    """Stops the server with a checkpoint and removes the container."""
+    """Stops the server with a checkpoint."""
     return docker("stop", "--time", "120", container(stack, operation), purpose="Stopping the new cluster", timeout=240)
 
 

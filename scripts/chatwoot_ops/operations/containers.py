@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, docker
@@ -12,13 +13,15 @@ from chatwoot_ops.model.stack import Stack
 
 START_TIMEOUT_SECONDS = 300
 LAST_LOG_LINES = 12
-# A container that ended this often by itself will not come up by waiting.
-MOST_RESTARTS = 6
+# A container that ended this often by itself during one start will not come up by waiting.
+HOPELESS_RESTARTS = 6
+MOST_RESTARTS = 3
+STEADY_AFTER_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container: its service, state ("running", "exited", ...), health ("healthy", ..., "") and restarts."""
+    """One container: its service, state ("running", "exited", ...), health ("healthy", ..., ""), restarts and start."""
 
     service: str
     id: str
@@ -28,6 +31,7 @@ class Container:
     image: str
     exit_code: int
     out_of_memory: bool
+    started: str = ""
 
     @property
     def well(self) -> bool:
@@ -65,7 +69,23 @@ def _container(described: dict[str, dict[str, object]]) -> Container:
         image=str(config["Image"]),
         exit_code=int(str(state["ExitCode"])),
         out_of_memory=bool(state.get("OOMKilled")),
+        started=str(state.get("StartedAt", "")),
     )
+
+
+def keeps_ending(container: Container, host: Host) -> bool:
+    """Whether it ended by itself often, and lately: the engine counts restarts for as long as the container exists."""
+    if container.restarts <= MOST_RESTARTS or not container.started:
+        return container.restarts > MOST_RESTARTS
+    started = datetime.fromisoformat(container.started[:19] + "+00:00")
+    return (host.clock.now() - started).total_seconds() < STEADY_AFTER_SECONDS
+
+
+def stop_what_keeps_ending(stack: Stack, host: Host) -> None:
+    """Stops such containers before they are started again: only then does the engine count from zero."""
+    services = tuple(each.service for each in containers_of(stack, host) if keeps_ending(each, host))
+    if services:
+        host.processes.run(compose.stop(stack, host.compose, *services))
 
 
 def wait_until_healthy(
@@ -82,7 +102,7 @@ def wait_until_healthy(
 
     def decided() -> bool:
         there = [each for each in containers_of(stack, host) if each.service in wanted]
-        hopeless = any(each.restarts - earlier.get(each.id, 0) >= MOST_RESTARTS for each in there)
+        hopeless = any(each.restarts - earlier.get(each.id, 0) >= HOPELESS_RESTARTS for each in there)
         return hopeless or {each.service for each in there if each.well} == wanted
 
     host.clock.wait_until(decided, timeout=timeout, interval=0.5)

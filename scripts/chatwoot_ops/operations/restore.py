@@ -194,6 +194,8 @@ def _stage(stack: Stack, host: Host, source: Source, change: Change, cluster: st
     anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
     host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
     host.processes.run(staging.end(stack, operation))
+    # An ended container still holds the volume: nobody could remove it then.
+    host.processes.run(staging.remove(stack, operation))
     host.processes.run(staging.name_cluster(stack, cluster))
     return staged
 

@@ -117,7 +117,9 @@ def _network_and_images(stack: Stack, host: Host, change: Change) -> Stack:
     get_images(stack, host)
     pinned = pin_images(stack, host)
     values = {**pinned.values, "CHATWOOT_RELEASE": pinned.release}
-    if not read_env_file(stack.env_file).values.get("CHATWOOT_RELEASE"):
+    if not stack.settings["CHATWOOT_RELEASE"] and stack.settings["WEB_CONCURRENCY"] == stack.settings.default(
+        "WEB_CONCURRENCY"
+    ):
         values["WEB_CONCURRENCY"] = str(web_processes(stack, host))
     return _write(stack, change, "pin-images", "Pinning the images in .env", values)
 

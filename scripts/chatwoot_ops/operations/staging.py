@@ -61,8 +61,7 @@ def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder
 
 def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
     """Loads a dump of any form: custom, directory, plain SQL, each of them gzipped or not."""
-    kind = form_of(dump)
-    if kind == "plain":
+    if form_of(dump) == "plain":
         host.processes.feed(staging.session(stack, operation), plain_sql(read_unpacked(dump)))
     elif dump.is_file() and is_gzipped(dump):
         # From a pipe pg_restore cannot load in parallel, and a compressed file cannot be read in any other way.
