@@ -40,6 +40,12 @@ def up(stack: Stack, program: Path, *services: str, timeout: float = 600.0) -> C
     return compose(stack, program, "up", "-d", *services, purpose=f"Starting {_named(services)}", timeout=timeout)
 
 
+def up_alone(stack: Stack, program: Path, *services: str) -> Command:
+    """The same without what they depend on: it must answer already, whatever its health check says yet."""
+    verb = ("up", "-d", "--no-deps", *services)
+    return compose(stack, program, *verb, purpose=f"Starting {_named(services)}", timeout=600)
+
+
 def stop(stack: Stack, program: Path, *services: str) -> Command:
     """Stops services within their grace periods and keeps their containers."""
     return compose(stack, program, "stop", *services, purpose=f"Stopping {_named(services)}", timeout=240)

@@ -104,7 +104,6 @@ def _write_set(stack: Stack, host: Host, change: Change, store: BackupStore, not
 
 def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
     """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
-    method = host.processes.run(commands.compression(stack, host.compose)).stdout.strip() or "none"
     with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
         session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
         low = json.loads(session.read_line())[1]
@@ -112,7 +111,7 @@ def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, di
         snapshot = session.read_line()
         session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
         with partial.artifact(DATABASE_ARTIFACT) as file:
-            host.processes.save_output(commands.dump(stack, host.compose, snapshot=snapshot, method=method), file.write)
+            host.processes.save_output(commands.dump(stack, host.compose, snapshot=snapshot), file.write)
         blobs = {}
         while blob := json.loads(session.read_line()):
             blobs[blob[0]] = (int(blob[1]), str(blob[2]))
