@@ -9,7 +9,7 @@ from page import write_page
 from result import Result
 
 # Each is a module of this folder with `measure() -> Result`.
-BENCHMARKS = ("list",)
+BENCHMARKS = ("list", "backup", "restore")
 
 
 def show(result: Result) -> str:

@@ -35,7 +35,8 @@ class Volume:
 def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=()):
     """Scripts all that backup, restore and upgrade ask; returns the volume."""
     engine, volume = host.processes, Volume()
-    engine.on('--compress="$1"', "gzip:1\n").on("compose exec -T chatwoot-db pg_dump", DUMP.decode())
+    engine.on("exec pg_dump", DUMP.decode()).on("-h 127.0.0.1 -U postgres -d chatwoot_production -c SELECT 1", "1\n")
+    engine.on("redis-cli PING", "PONG\n")
     engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", _spoken(data, blobs))
     engine.on("--entrypoint tar", tar_of(FILES).decode()).on("pg_restore --list", "").on("--entrypoint pg_restore", "")
     engine.on("coalesce(max(id), 0)", json.dumps(COUNTS)).on("'-infinity'", json.dumps({**COUNTS, "newest": None}))

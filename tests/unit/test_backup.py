@@ -16,7 +16,8 @@ from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, SETTINGS_
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Opening
-from chatwoot_ops.operations.backup import LEFT_OUT, back_up, list_sets, verify_set
+from chatwoot_ops.operations.backup import LEFT_OUT, back_up
+from chatwoot_ops.operations.backup_sets import list_sets, verify_set
 from chatwoot_ops.operations.changing import store_of
 from fakes import SPOKEN
 from keeping import SNAPSHOT, well_keeping

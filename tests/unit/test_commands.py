@@ -18,6 +18,7 @@ def of_stack(stack):
     return {
         "compose up -d chatwoot-db": compose.up(stack, COMPOSE, "chatwoot-db"),
         "compose up -d": compose.up(stack, COMPOSE),
+        "compose up -d --no-deps chatwoot-rails": compose.up_alone(stack, COMPOSE, "chatwoot-rails"),
         "compose stop chatwoot-rails": compose.stop(stack, COMPOSE, "chatwoot-rails"),
         "compose down --remove-orphans": compose.down(stack, COMPOSE),
         "compose down --remove-orphans --volumes": compose.down(stack, COMPOSE, volumes=True),
@@ -44,6 +45,9 @@ def of_stack(stack):
             stack, COMPOSE, superuser=False
         ),
         "compose exec -T chatwoot-db sh -c " + SIGN_IN: database.sign_in(stack, COMPOSE),
+        "compose exec -T chatwoot-db psql -X -q -t -A -h 127.0.0.1 -U postgres -d chatwoot_production -c SELECT 1": (
+            database.answers(stack, COMPOSE)
+        ),
         "compose exec -T chatwoot-redis redis-cli GET a": redis.ask(stack, COMPOSE, "GET", "a"),
         "compose exec -T chatwoot-redis redis-cli EVAL return 1 0": redis.script(stack, COMPOSE, "return 1"),
     }

@@ -55,6 +55,7 @@ def built(stack):
         f"{IN_DATABASE}mv -T /volume/clusters/new.partial /volume/clusters/new && sync": staging.name_cluster(
             stack, "new"
         ),
+        f"{IN_DATABASE}[ -s /volume/clusters/a/PG_VERSION ]": staging.has_cluster(stack, "clusters/a"),
         f"{IN_DATABASE}readlink /volume/current || true": staging.current_cluster(stack),
         f"{IN_DATABASE}cd /volume && ln -sfn clusters/new current.new && mv -T current.new current && sync": (
             staging.swap(stack, "clusters/new")

@@ -12,15 +12,14 @@ from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 
 # Fastest first at nearly the same size (facts/perf.md, 2); what the build cannot do is refused by pg_dump itself.
 COMPRESSIONS = ("zstd:1", "lz4", "gzip:1")
+# Only a dump shows what the build can do; of an empty database it takes no time.
+_DUMP = f"""
+for method in {" ".join(COMPRESSIONS)}; do
+  pg_dump -U "$POSTGRES_USER" -d template1 --schema-only -Fc --compress="$method" >/dev/null 2>&1 && break
+done
+exec pg_dump --compress="$method" "$@"
+"""
 HOURS = 6 * 3600.0
-
-
-def compression(stack: Stack, program: Path) -> Command:
-    """Asks the database image's own pg_dump for the best compression its build supports; prints it."""
-    tries = " || ".join(f"try {method}" for method in COMPRESSIONS)
-    attempt = 'pg_dump -U "$POSTGRES_USER" --schema-only --compress="$1" -Fc -d template1 >/dev/null 2>&1'
-    script = f'try() {{ {attempt} && echo "$1"; }}; {tries}'
-    return compose.execute(stack, program, DATABASE, "sh", "-c", script, purpose="Asking pg_dump what it supports")
 
 
 def snapshot_session(stack: Stack, program: Path) -> Command:
@@ -29,9 +28,9 @@ def snapshot_session(stack: Stack, program: Path) -> Command:
     return compose.execute(stack, program, DATABASE, *argv, purpose="Reading one snapshot", timeout=HOURS)
 
 
-def dump(stack: Stack, program: Path, *, snapshot: str, method: str) -> Command:
-    """pg_dump in custom format of one snapshot, to standard output."""
-    argv = ("pg_dump", "-Fc", f"--compress={method}", f"--snapshot={snapshot}", *where(stack))
+def dump(stack: Stack, program: Path, *, snapshot: str) -> Command:
+    """pg_dump in custom format of one snapshot, to standard output; it is asked for its best compression first."""
+    argv = ("sh", "-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *where(stack))
     return compose.execute(stack, program, DATABASE, *argv, purpose="Dumping the database", timeout=HOURS)
 
 

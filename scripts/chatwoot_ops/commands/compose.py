@@ -9,6 +9,7 @@ from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import Stack
 
 OPERATION_LABEL = "chatwoot-ops.operation"
+_QUIET = ("--ansi", "never", "--progress", "quiet")
 
 
 def compose(
@@ -22,19 +23,9 @@ def compose(
 ) -> Command:
     """A Compose call for this stack: its project, its files, its settings, and none of the shell's variables."""
     files = tuple(part for file in stack.compose_files for part in ("-f", str(file)))
-    base = (
-        str(program),
-        "--ansi",
-        "never",
-        "--progress",
-        "quiet",
-        "-p",
-        stack.project,
-        "--env-file",
-        str(stack.env_file),
-    )
+    options = (*_QUIET, "-p", stack.project, "--env-file", str(stack.env_file), *files)
     return Command(
-        (*base, *files, *verb),
+        (str(program), *options, *verb),
         purpose,
         environment={"CHATWOOT_ENV_FILE": str(stack.env_file), **stack.overrides},
         without=frozenset(item.key for item in stack.settings.schema),
@@ -47,6 +38,12 @@ def compose(
 def up(stack: Stack, program: Path, *services: str, timeout: float = 600.0) -> Command:
     """Creates and starts services; waits only for what they depend on."""
     return compose(stack, program, "up", "-d", *services, purpose=f"Starting {_named(services)}", timeout=timeout)
+
+
+def up_alone(stack: Stack, program: Path, *services: str) -> Command:
+    """The same without what they depend on: it must answer already, whatever its health check says yet."""
+    verb = ("up", "-d", "--no-deps", *services)
+    return compose(stack, program, *verb, purpose=f"Starting {_named(services)}", timeout=600)
 
 
 def stop(stack: Stack, program: Path, *services: str) -> Command:

@@ -32,6 +32,12 @@ def sign_in(stack: Stack, program: Path) -> Command:
     return compose.execute(stack, program, DATABASE, "sh", "-c", script, purpose="Signing in to the database")
 
 
+def answers(stack: Stack, program: Path) -> Command:
+    """Prints 1 when the server answers by TCP, which is what the service's health check asks."""
+    argv = ("psql", "-X", "-q", "-t", "-A", "-h", "127.0.0.1", *where(stack), "-c", "SELECT 1")
+    return compose.execute(stack, program, DATABASE, *argv, purpose="Asking whether the database answers")
+
+
 def where(stack: Stack) -> tuple[str, ...]:
     """The options that name the superuser and Chatwoot's database."""
     return ("-U", stack.settings["POSTGRES_SUPERUSER"], "-d", stack.settings["POSTGRES_DATABASE"])

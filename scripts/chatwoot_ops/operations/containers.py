@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -97,17 +98,40 @@ def wait_until_healthy(
     """
     began = host.clock.monotonic()
     wanted = set(services)
-    # A container keeps its count of restarts for life: those of an earlier trouble say nothing about this start.
-    earlier = {each.id: each.restarts for each in containers_of(stack, host)}
+    hopeless = _restarting_since_now(stack, host)
 
     def decided() -> bool:
         there = [each for each in containers_of(stack, host) if each.service in wanted]
-        hopeless = any(each.restarts - earlier.get(each.id, 0) >= HOPELESS_RESTARTS for each in there)
-        return hopeless or {each.service for each in there if each.well} == wanted
+        return hopeless(there) or {each.service for each in there if each.well} == wanted
 
     host.clock.wait_until(decided, timeout=timeout, interval=0.5)
     if {each.service for each in containers_of(stack, host) if each.well and each.service in wanted} != wanted:
         raise unhealthy(stack, host, services, host.clock.monotonic() - began)
+
+
+def wait_until_answering(stack: Stack, host: Host, services: tuple[str, ...], answering: Callable[[], bool]) -> None:
+    """Returns when `answering` says that these services answer: Docker asks health checks only every few seconds.
+
+    Raises StackUnhealthyError like wait_until_healthy.
+    """
+    if answering():
+        return
+    began, answered, hopeless = host.clock.monotonic(), False, _restarting_since_now(stack, host)
+
+    def decided() -> bool:
+        nonlocal answered
+        answered = answering()
+        return answered or hopeless([each for each in containers_of(stack, host) if each.service in services])
+
+    host.clock.wait_until(decided, timeout=START_TIMEOUT_SECONDS, interval=0.2)
+    if not answered:
+        raise unhealthy(stack, host, services, host.clock.monotonic() - began)
+
+
+def _restarting_since_now(stack: Stack, host: Host) -> Callable[[list[Container]], bool]:
+    # A container keeps its count of restarts for life: those of an earlier trouble say nothing about this start.
+    earlier = {each.id: each.restarts for each in containers_of(stack, host)}
+    return lambda there: any(each.restarts - earlier.get(each.id, 0) >= HOPELESS_RESTARTS for each in there)
 
 
 def unhealthy(stack: Stack, host: Host, services: tuple[str, ...], timeout: float) -> StackUnhealthyError:

@@ -15,9 +15,17 @@ SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1; SET statement_timeout = 0; SET search_path = public;
 """
 # The sum does not depend on the order of rows; unlike an exclusive or it also sees a row that is there twice.
+# A value whose type compares bit by bit is hashed as it is, any other as text: making text of all of them took 2.7
+# times the processor time, beside a pg_dump that shares the processor. A row's hash is a linear mix of its columns'
+# hashes, so it is hashed once more: else two rows that swap a value would leave the sum as it was.
 _TABLES = """
-SELECT format('SELECT json_build_array(''table'', %L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text)'
-  ' FROM %I.%I t', n.nspname || '.' || c.relname, n.nspname, c.relname)
+SELECT format('SELECT json_build_array(''table'', %L, count(*),'
+  ' coalesce(sum(hashtextextended(hash_record_extended(ROW(%s), 0)::text, 0)), 0)::text) FROM %I.%I',
+  n.nspname || '.' || c.relname, (SELECT string_agg(format(
+    CASE WHEN a.atttypid IN ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype,
+      'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+    THEN '%I' ELSE '%I::text' END, a.attname), ', ' ORDER BY a.attname)
+    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), n.nspname, c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname IN ('public', 'chatwoot_ops') ORDER BY c.relpages DESC \\gexec
 """

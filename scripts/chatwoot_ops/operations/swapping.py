@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import compose, redis, staging
+from chatwoot_ops.commands import compose, database, redis, staging
 from chatwoot_ops.errors import InterruptedByOperatorError, NothingServesError, OpsError, RestoreFailedError
 from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.model.stack import DATABASE, RAILS, REDIS, SERVICES, SIDEKIQ, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.changing import Change, changing
-from chatwoot_ops.operations.containers import wait_until_healthy
+from chatwoot_ops.operations.containers import wait_until_answering, wait_until_healthy
 from chatwoot_ops.operations.migrate import prepare
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, drop_saved, put_settings_back
 from chatwoot_ops.operations.smoke import smoke
@@ -53,6 +53,7 @@ def _or_put_back(stack: Stack, host: Host, change: Change, previous: str) -> Ite
 def _swap(stack: Stack, host: Host, change: Change, facts: Mapping[str, str], *, migrate: bool) -> float:
     stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
     host.processes.run(compose.stop(stack, host.compose, *stopped))
+    _start_redis(stack, host)
     with host.timed() as away:
         host.processes.run(compose.stop(stack, host.compose, DATABASE))
         change.step("swap", "Putting the new cluster in place", **facts)
@@ -101,21 +102,29 @@ def clean_up(stack: Stack, host: Host, change: Change, target: str, previous: st
 
 
 def start_data(stack: Stack, host: Host) -> None:
-    """Database and Redis, healthy."""
+    """Database and Redis, answering."""
     host.processes.run(compose.up(stack, host.compose, DATABASE, REDIS))
-    wait_until_healthy(stack, host, (DATABASE, REDIS))
+    wait_until_answering(stack, host, (DATABASE, REDIS), lambda: _answers(stack, host))
+
+
+def _answers(stack: Stack, host: Host) -> bool:
+    asked = ((database.answers(stack, host.compose), "1"), (redis.ask(stack, host.compose, "PING"), "PONG"))
+    return all(host.processes.try_run(command).stdout.strip() == answer for command, answer in asked)
 
 
 def start_rest(stack: Stack, host: Host) -> None:
-    """Every service, healthy."""
-    host.processes.run(compose.up(stack, host.compose))
+    """Every service, healthy, once database and Redis answer: web and worker do not wait for their health checks."""
+    host.processes.run(compose.up_alone(stack, host.compose, RAILS, SIDEKIQ))
     wait_until_healthy(stack, host, SERVICES)
+
+
+def _start_redis(stack: Stack, host: Host) -> None:
+    host.processes.run(compose.up(stack, host.compose, REDIS))
+    wait_until_healthy(stack, host, (REDIS,))
 
 
 def _flush(stack: Stack, host: Host) -> None:
     # Jobs and caches of the old data must not meet the new: ids now mean other records (facts, 11).
-    host.processes.run(compose.up(stack, host.compose, REDIS))
-    wait_until_healthy(stack, host, (REDIS,))
     host.processes.run(redis.ask(stack, host.compose, "FLUSHALL", purpose="Flushing Redis"))
 
 
@@ -149,6 +158,7 @@ def put_back(stack: Stack, host: Host, previous: str, saved: str) -> None:
     put_settings_back(stack, saved)
     host.processes.run(compose.stop(stack, host.compose, SIDEKIQ, DATABASE))
     if host.processes.run(staging.current_cluster(stack)).stdout.strip() != previous:
+        _start_redis(stack, host)
         _flush(stack, host)
         host.processes.run(staging.swap(stack, previous))
     start_data(stack, host)
