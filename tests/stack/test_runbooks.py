@@ -174,9 +174,10 @@ def test_upgrade_moves_on_and_rolls_back(stack):
 
 
 def test_a_failed_upgrade_is_looked_at_as_the_runbook_says(stack):
+    rows = stack.rows()
     failed = stack.invoke("upgrade", "--to", "v4.15.2-ce", "--yes", code=23)
     assert "v4.14.2-ce serves with its data from before" in failed.err
     said = type_in(stack, commands_of(UPGRADE_FAILED))
     assert "No operation was cut off" in said
     assert "release    v4.14.2-ce" in said
-    assert stack.rows() == ["before the backup", "kept in the database"]
+    assert stack.rows() == rows
