@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -58,13 +59,25 @@ def docs(session: nox.Session) -> None:
 def stack(session: nox.Session) -> None:
     """Stacks on a real engine, and the fake's contract with the recordings; builds the sandbox images first."""
     session.run("infra/docker/sandbox/build", external=True)
-    session.run("pytest", "tests/contract", "tests/stack", *session.posargs, external=True)
+    # Files, not tests, are shared out: a file's tests share a stack.
+    two = ("--numprocesses", "2", "--dist", "loadfile")
+    session.run("pytest", *two, "tests/contract", "tests/stack", "tests/stack_backup", *session.posargs, external=True)
 
 
 @nox.session
 def smoke(session: nox.Session) -> None:
     """A throwaway stack: set up, proved by the smoke check, removed."""
     session.run("invoke", "rehearse", "--quick", *session.posargs, external=True)
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """The whole matrix of kills, faults and bad sets, over an hour; writes the kill table as data and as its page."""
+    session.run("infra/docker/sandbox/build", external=True)
+    arguments = session.posargs or ["tests/stack_backup"]
+    table = {"KILL_TABLE": f"{platform.system()}, {os.cpu_count()} cores, sandbox images"}
+    session.run("pytest", "-m", "matrix or not matrix", *arguments, external=True, env=table)
+    session.run("python", "tools/kill_table.py", external=True)
 
 
 @nox.session(default=False)

@@ -5,6 +5,7 @@ What a task needs is imported inside it, so that `invoke --list` stays as fast a
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -48,26 +49,31 @@ def perform(act: Callable[..., Any], *, json: bool = False, junit: str = "", fai
         "admin-name": "Name of the first administrator (else CHATWOOT_ADMIN_NAME, else from the address).",
         "company": "Name of the first account (else CHATWOOT_ADMIN_COMPANY, else from the address).",
         "quick": "Leave out the probes that must wait for a minute.",
+        "dry-run": "Only look whether this machine could carry it.",
         "json": "One JSON object on standard output.",
     }
 )
-def setup(
+def setup(  # noqa: PLR0917 - each is a flag
     _: Context,
     admin_email: str = "",
     admin_name: str = "",
     company: str = "",
     quick: bool = False,
+    dry_run: bool = False,
     json: bool = False,
 ) -> None:
     """[install] From a clone to a stack that works; safe to run again.
 
     Example: invoke setup --admin-email ada@example.com
     """
+    from chatwoot_ops.errors import ChecksFailedError, PreflightFailedError
     from chatwoot_ops.operations.administrator import Applicant
-    from chatwoot_ops.operations.setup import set_up
+    from chatwoot_ops.operations.setup import looked_at, set_up
 
+    if dry_run:
+        return perform(looked_at, json=json, failing=PreflightFailedError.code)
     who = Applicant(admin_name, admin_email, company)
-    perform(lambda place, host: set_up(place, host, who, quick=quick), json=json)
+    return perform(lambda place, host: set_up(place, host, who, quick=quick), json=json, failing=ChecksFailedError.code)
 
 
 @task(
@@ -103,20 +109,19 @@ def up(_: Context, json: bool = False) -> None:
     help={
         "volumes": "Remove the data too; shows what would be lost and asks.",
         "yes": "Confirm on the command line what would be asked.",
+        "dry-run": "Only say what would be done, after looking at everything.",
         "json": "One JSON object on standard output.",
     }
 )
-def down(_: Context, volumes: bool = False, yes: bool = False, json: bool = False) -> None:
+def down(_: Context, volumes: bool = False, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """[run] Take the stack down; data is kept.
 
     Example: invoke down
     """
     from chatwoot_ops.operations import opening, running
 
-    perform(
-        lambda place, host: running.down(opening.open_with(place, host), host, volumes=volumes, yes=yes),
-        json=json,
-    )
+    act = running.intended_down if dry_run else functools.partial(running.down, yes=yes)
+    perform(lambda place, host: act(opening.open_with(place, host), host, volumes=volumes), json=json)
 
 
 @task(help={"json": "One JSON object on standard output."})
@@ -203,6 +208,7 @@ def backups(_: Context, json: bool = False) -> None:
         "identity": "File with the age private key that opens the set's settings and keys.",
         "settings": "A copy of the .env that the data was made with, instead of --identity.",
         "yes": "Confirm on the command line what would be lost.",
+        "dry-run": "Only say what would be done, after looking at everything.",
         "json": "One JSON object on standard output.",
     }
 )
@@ -216,35 +222,40 @@ def restore(  # noqa: PLR0917 - each is a flag
     identity: str = "",
     settings: str = "",
     yes: bool = False,
+    dry_run: bool = False,
     json: bool = False,
 ) -> None:
     """[keep] Replace the data by a backup set's, or by a dump from elsewhere; shows what would be lost and asks.
 
     Example: invoke restore --set latest
     """
-    from chatwoot_ops.operations.restore import RestoreOptions, restore_from
+    from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 
     options = RestoreOptions(yes, adopt, migrate, identity, settings)
     where = {"set": set, "dump": dump, "storage": storage}
-    perform(lambda place, host: restore_from(place, host, where, options), json=json)
+    act = intended_restore if dry_run else restore_from
+    perform(lambda place, host: act(place, host, where, options), json=json)
 
 
 @task(
     help={
         "to": "The release, such as v4.15.1-ce, or a whole image (else the newest of the repository in use).",
         "yes": "Confirm the plan on the command line.",
+        "dry-run": "Only show the plan; the new image is fetched.",
         "json": "One JSON object on standard output.",
     }
 )
-def upgrade(_: Context, to: str = "", yes: bool = False, json: bool = False) -> None:
+def upgrade(_: Context, to: str = "", yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """[keep] Move to another release: backup first, migrate, prove; rolled back when it fails.
 
     Example: invoke upgrade --to v4.15.1-ce
     """
     from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.upgrade import intended_upgrade
     from chatwoot_ops.operations.upgrade import upgrade as move
 
-    perform(lambda place, host: move(opening.open_with(place, host), host, to=to, yes=yes), json=json)
+    act = intended_upgrade if dry_run else functools.partial(move, yes=yes)
+    perform(lambda place, host: act(opening.open_with(place, host), host, to=to), json=json)
 
 
 @task(help={"yes": "Confirm on the command line what would be lost.", "json": "One JSON object on standard output."})

@@ -124,7 +124,7 @@ def well_stack(host):
         engine.on(f"compose {verb}", "")
     engine.on("exec psql -X -q -w -h chatwoot-db", "1\n").on("pg_database_size", "9000000\n")
     engine.on("compose logs", "the last line\n").on("invalid_indexes", database_answer())
-    engine.on("'lagging'", schema_answer()).on("chatwoot_ops.instance", json.dumps([INSTANCE]))
+    engine.on("PGPASSWORD=", "").on("'lagging'", schema_answer()).on("chatwoot_ops.instance", json.dumps([INSTANCE]))
     who = {"token": "token-of-ada-123456", "user": 5, "pubsub": "pubsub-of-ada-123456", "account": 3}
     engine.on("access_tokens", json.dumps(who))
     engine.on("redis-cli EVAL", queue_answer()).on("redis-cli EXISTS", "0\n").on("redis-cli LLEN", "0\n")

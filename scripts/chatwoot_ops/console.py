@@ -93,11 +93,10 @@ def answer(result: Any, *, as_json: bool = False, junit: str = "") -> bool:
     if result is None:
         return False
     show(result, as_json=as_json)
-    if not isinstance(result, tuple):
-        return False
+    checks = result if isinstance(result, tuple) else getattr(result, "checks", ())
     if junit:
-        write_atomically(Path(junit), to_junit(result), mode=0o644)
-    return bool(failures(result))
+        write_atomically(Path(junit), to_junit(checks), mode=0o644)
+    return bool(failures(checks))
 
 
 def to_junit(checks: tuple[Check, ...]) -> str:
@@ -177,6 +176,7 @@ def _status(status: Status) -> list[str]:
         *(f"volume     {name:<24} {size}" for name, size in status.volumes.items()),
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
+        f"backup     {status.last_backup or 'none yet: type invoke backup'}",
         f"state      {'healthy' if status.healthy else 'not healthy' if status.services else 'not running'}",
     ]
 
@@ -277,6 +277,10 @@ def _rolled_back(result: Any) -> list[str]:
     return [f"{result.release} serves again with its data from before the upgrade; given up: {lost}"]
 
 
+def _intended(result: Any) -> list[str]:
+    return [*(f"dry run: {line}" for line in result.lines), "dry run: nothing was changed"]
+
+
 _RENDERERS: dict[str, Callable[[Any], Any]] = {
     "tuple": _checks,
     "Status": _status,
@@ -286,6 +290,7 @@ _RENDERERS: dict[str, Callable[[Any], Any]] = {
     "SecretsFilled": lambda result: [f"Filled in {result.path}: {', '.join(result.filled) or 'nothing, all are set'}"],
     "Started": lambda result: [f"{'Was running already' if result.already else 'Runs and is healthy'}: {result.url}"],
     "TakenDown": lambda result: [f"Down. Volumes removed: {', '.join(result.removed) or 'none, all data is kept'}"],
+    "Intended": _intended,
     "Restored": _restored,
     "Upgraded": _upgraded,
     "RolledBack": _rolled_back,

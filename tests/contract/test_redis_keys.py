@@ -30,7 +30,7 @@ WANTED = sorted({plain(name) for name in KEYS if not LEFT_OUT.match(name)} - {"d
 
 
 @pytest.fixture(scope="module")
-def found(stack, answers):  # noqa: ARG001 -- the requests leave keys
+def found(stack, answers):
     """The fake's keys after all requests, a minute of cron and a heartbeat; a failed mail is in `retry`."""
     stack.settle()
     wait_for(lambda: stack.redis("EXISTS", "stat:failed") == "1", 25, "counters")
@@ -86,7 +86,7 @@ def test_the_heartbeat_says_what_the_recorded_one_says(stack, found):
     assert stack.redis("SMEMBERS", "processes") == name
 
 
-def test_a_mail_job_that_failed_says_why_as_the_recorded_dead_one(stack, found):  # noqa: ARG001
+def test_a_mail_job_that_failed_says_why_as_the_recorded_dead_one(stack, found):
     dead = json.loads(KEYS["dead"]["value"][0][0])
     job = json.loads(stack.redis("ZRANGE", "retry", "0", "0") or stack.redis("ZRANGE", "dead", "0", "0"))
     assert job["error_message"] == dead["error_message"]

@@ -16,5 +16,12 @@ def commands_of(page, section=""):
     return "\n".join(match[1] for match in blocks)
 
 
+def marked_block(page, text):
+    """The one `sh` block of a page that holds this text, marked or not: for tests that bring what it needs."""
+    found = [match[1] for match in _BLOCK.finditer(page.read_text()) if text in match[1]]
+    assert len(found) == 1, f"{len(found)} blocks of {page} hold {text!r}"
+    return found[0]
+
+
 def _marked(text, match):
     return text[: match.start()].rstrip("\n").rpartition("\n")[2].startswith(_NOT_RUN)

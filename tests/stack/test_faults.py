@@ -139,7 +139,7 @@ def grow(folder, size):
     subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
 
 
-@pytest.mark.parametrize("size", ["30m", "56m"])
+@pytest.mark.parametrize("size", ["30m", "46m"])
 def test_a_disk_that_fills_during_setup(stack_factory, quick, small_disk, size):
     grow(small_disk, size)
     stack = stack_factory(checkout=quick)

@@ -83,7 +83,7 @@ def test_migrate_twice_finds_nothing_to_do(running):
 
 def read_until(terminal, wanted):
     """What a terminal shows until it has shown this."""
-    shown, deadline = "", time.monotonic() + 30
+    shown, deadline = "", time.monotonic() + 90
     while wanted not in shown and time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.2)[0]:
             shown += os.read(terminal, 4096).decode(errors="replace")

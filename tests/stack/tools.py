@@ -18,10 +18,11 @@ import requests
 
 from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.lock import lock_path
-from chatwoot_ops.operations.rehearse import SANDBOX_IMAGES
+from chatwoot_ops.operations.rehearse import SANDBOX
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+SANDBOX_IMAGES = {"CHATWOOT_IMAGE": SANDBOX.newer, **SANDBOX.others}
 COMPOSE_FOLDER = Path("infra", "docker", "chatwoot")
 SERVICES = ("chatwoot-db", "chatwoot-rails", "chatwoot-redis", "chatwoot-sidekiq")
 ADMIN_EMAIL, ADMIN_PASSWORD = "ada@kgc.example", "Aa1!aaaa-made-up"
@@ -73,7 +74,7 @@ def say(text):
     print(text)  # noqa: T201 - seen only where it is asked for
 
 
-def wait_for(condition, what, seconds=60):
+def wait_for(condition, what, seconds=120):
     """Asks until the condition holds and returns the seconds that took; fails once they are over."""
     began = time.monotonic()
     while not condition():

@@ -13,6 +13,7 @@ from chatwoot_ops import console
 from chatwoot_ops.errors import CommandFailedError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
+from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import BackedUp, Backups
 from chatwoot_ops.operations.containers import Container
@@ -38,7 +39,7 @@ CHECKS = (
 )
 RAILS = Container("chatwoot-rails", "id", "running", "healthy", 0, "an-image", 0, out_of_memory=False)
 STATUS = Status(
-    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", healthy=True
+    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", "", healthy=True
 )
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
@@ -58,12 +59,13 @@ RESULTS = {
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), ("torn",)),
     "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5),
+    "Intended": Intended(("all of it",)),
     "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
     "RolledBack": RolledBack("v4.14.2-ce", {"messages": 2}),
 }
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
-    "Status": "cut_off fake healthy instance pending_migrations ports project release services url volumes",
+    "Status": "cut_off fake healthy instance last_backup pending_migrations ports project release services url volumes",
     "SetUp": "account administrator changed checks password release url",
     "Rehearsal": "checks fake images recovery_seconds steps",
     "Migrated": "applied data_migrations_waiting repaired total",
@@ -75,6 +77,7 @@ KEYS = {
     "BackedUp": "seconds set warnings",
     "Backups": "damaged folder sets",
     "Restored": "away_seconds keys rows seconds source storage tables",
+    "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
     "RolledBack": "lost release",
 }
@@ -121,7 +124,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
     assert (found["format"], found["kind"]) == (1, "Checks")
     assert found["result"][1] == {"name": "bb", "outcome": "fail", "seen": "bad <&>", "remedy": "mend it"}
     service = json.loads(console.to_json(STATUS))["result"]["services"][0]
-    assert " ".join(sorted(service)) == "exit_code health id image out_of_memory restarts service state"
+    assert " ".join(sorted(service)) == "exit_code health id image out_of_memory restarts service started state"
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,8 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Restored", "261 rows in 2 tables, 4 encrypted values opened"),
         ("Restored", "1 stored files proved, 1 missing, 1 wrong, 2 without a row"),
         ("Restored", "Restored a set in 12.5 s; the database was away for 3.5 s of them."),
+        ("Intended", "dry run: all of it"),
+        ("Intended", "dry run: nothing was changed"),
         ("Upgraded", "7 migrations ran; out of service for 21.5 s"),
         ("Upgraded", "v4.15.1-ce serves. Back to v4.14.2-ce: 'invoke rollback'"),
         ("RolledBack", "v4.14.2-ce serves again with its data from before the upgrade; given up: 2 messages"),
@@ -172,6 +177,8 @@ def changed(kind, **values):
         (changed("Status", pending_migrations=("1", "2")), "migrations 2 pending: 1, 2"),
         (changed("Status", pending_migrations="unknown: x"), "migrations unknown: x"),
         (changed("Status", cut_off="setup of t"), "cut off    setup of t"),
+        (changed("Status", last_backup="a set, 2.0 hours old"), "backup     a set, 2.0 hours old"),
+        (changed("Status"), "backup     none yet: type invoke backup"),
         (changed("SetUp", changed=()), "  nothing: everything was there already"),
         (changed("SecretsFilled", filled=()), "Filled in /x/.env: nothing, all are set"),
         (changed("Started", already=True), "Was running already: http://x"),

@@ -7,6 +7,7 @@ import pytest
 
 from chatwoot_ops.errors import CommandFailedError, ProvisioningFailedError, StackUnhealthyError
 from chatwoot_ops.operations.changing import store_of
+from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import database_state, versions_of_image
 from chatwoot_ops.operations.migrate import migrate, needs_preparing
 from chatwoot_ops.operations.running import up
@@ -49,10 +50,16 @@ def test_database_and_redis_are_healthy_before_anything_is_prepared(stack, well,
 
 
 def test_a_container_that_keeps_ending_is_given_up_early(stack, well, engine):
-    described = [[container("chatwoot-db", state="restarting", health="", restarts=count)] for count in (2, 7, 8)]
-    engine.in_turn("docker inspect", *(json.dumps(each) for each in described))
+    ending = [json.dumps([container("chatwoot-db", state="restarting", health="", restarts=n)]) for n in (0, 0, 9)]
+    engine.in_turn("docker inspect", *ending)
     with pytest.raises(StackUnhealthyError, match="Not healthy after 0 s"):
         migrate(stack, well)
+
+
+def test_restarts_of_an_earlier_trouble_do_not_count(stack, well, engine):
+    states = [json.dumps([container("chatwoot-db", health=state, restarts=9)]) for state in ("starting", "healthy")]
+    engine.in_turn("docker inspect", states[0], *states)
+    wait_until_healthy(stack, well, ("chatwoot-db",))
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,9 @@ def test_the_release_is_read_from_app_yml(text, version):
 
 
 def test_releases_are_ordered_as_numbers():
-    assert sorted(["4.15.1", "4.9.2", "4.10.0"], key=release.sort_key) == ["4.9.2", "4.10.0", "4.15.1"]
+    given = ["v4.15.1-ce", "4.9.2", "v4.10.0-ce", "v4.10.0", ""]
+    assert sorted(given, key=release.order_of) == ["", "4.9.2", "v4.10.0-ce", "v4.10.0", "v4.15.1-ce"]
+    assert {release.order_of(each) for each in ("", "latest-ce", "sha256:a", "4.15", "v4.15.1-ce-rc1")} == {()}
 
 
 def journal_text():

@@ -50,7 +50,7 @@ def _look(command, made):
     name = command.argv[command.argv.index("--volume") + 1].partition(":")[0]
     if command.stdin:
         made[name] = command.stdin.strip()
-    return _done(volume_answer(marker=made.get(name, ""), empty=True, postgres=""))
+    return _done(volume_answer(marker=made.get(name, ""), empty=True, postgres="", beginning=True))
 
 
 def test_a_fresh_machine_gets_everything_and_the_password_is_shown_once(fresh, well):

@@ -33,7 +33,7 @@ def seen(folder, host, *, instance, **answer):
         (INSTANCE, {"marker": ""}, f"fail: carries no installation's mark, not to {INSTANCE}"),
         (INSTANCE, {"postgres": "15"}, "fail: holds PostgreSQL 15, the image is PostgreSQL 16"),
         ("", {"marker": "", "postgres": "17"}, "fail: holds PostgreSQL 17, the image is PostgreSQL 16"),
-        (INSTANCE, {"empty": True, "postgres": ""}, "warn: is marked but empty"),
+        (INSTANCE, {"empty": True, "postgres": ""}, "fail: holds no database, but this installation has data"),
         (INSTANCE, {"empty": True, "postgres": "", "beginning": True}, "pass: this installation's own"),
     ],
     ids=["new", "taken over", "own", "gone", "foreign, nothing set up", "foreign", "unmarked", "other major",

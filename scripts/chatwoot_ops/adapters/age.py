@@ -19,7 +19,7 @@ def seal(text: str, recipients: tuple[str, ...]) -> bytes:
         try:
             keys.append(pyrage.x25519.Recipient.from_str(recipient))
         except pyrage.RecipientError as error:
-            remedy = "An age public key begins with age1; 'invoke backup.keys' makes a pair."
+            remedy = "An age public key begins with age1; docs/how-to/back-up.md says how to make a pair."
             raise SettingsInvalidError(
                 f"BACKUP_RECIPIENTS: {recipient[:20]}... is no age public key", remedy=remedy
             ) from error

@@ -14,7 +14,8 @@ from typing import IO
 
 from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Manifest, parse_manifest, to_json
+from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Manifest
+from chatwoot_ops.model.manifest import parse_manifest, to_json
 
 PARTIAL = ".partial"
 _CHUNK = 1024 * 1024
@@ -70,7 +71,7 @@ class BackupStore:
     def begin(self, stamp: str, kind: str) -> PartialSet:
         """An empty set under its temporary name.
 
-        Raises OSError when the folder cannot be written.
+        Raises CommandFailedError or OSError when the folder cannot be written.
         """
         ensure_private_folder(self.folder)
         sequence = max((each.manifest.sequence for each in self.sets()), default=0) + 1
@@ -141,10 +142,11 @@ def read_set(path: Path) -> BackupSet:
 
     Raises BackupSetInvalidError when its manifest is damaged or of a newer format.
     """
-    manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8"))
+    # Bytes that are no UTF-8 become text that is no manifest.
+    manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
     try:
         verified = str(json.loads((path / _VERIFIED).read_text(encoding="utf-8"))["at"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         verified = ""
     return BackupSet(str(path), manifest, verified, sum(each.size for each in manifest.artifacts))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chatwoot_ops.errors import CommandFailedError
+from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+_CHUNK = 1024 * 1024
 
 
 def write_atomically(path: Path, content: str, mode: int = PRIVATE_FILE) -> None:
@@ -88,3 +91,16 @@ def is_gzipped(path: Path) -> bool:
     """Whether a file begins as gzip files do."""
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
+
+
+def read_unpacked(path: Path) -> Iterator[bytes]:
+    """The file's content in chunks, unpacked where it is gzipped; memory stays flat.
+
+    Raises BackupSetInvalidError for a gzipped file that is damaged or cut off.
+    """
+    try:
+        with (gzip.open if is_gzipped(path) else Path.open)(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BackupSetInvalidError(f"{path} is damaged or cut off", remedy="Nothing was changed.") from error

@@ -81,7 +81,7 @@ def load_from_pipe(stack: Stack, operation: str) -> Command:
 
 
 def end(stack: Stack, operation: str) -> Command:
-    """Stops the server with a checkpoint and removes the container."""
+    """Stops the server with a checkpoint."""
     return docker("stop", "--time", "120", container(stack, operation), purpose="Stopping the new cluster", timeout=240)
 
 
@@ -103,6 +103,11 @@ def name_cluster(stack: Stack, cluster: str) -> Command:
 def current_cluster(stack: Stack) -> Command:
     """Prints what the volume's link points to, nothing where there is none."""
     return _in_database_volume(stack, "readlink /volume/current || true")
+
+
+def has_cluster(stack: Stack, target: str) -> Command:
+    """Exits 0 when the volume holds a cluster there; "" is the volume's root."""
+    return _in_database_volume(stack, f"[ -s /volume/{target}/PG_VERSION ]")
 
 
 def swap(stack: Stack, target: str) -> Command:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
-
-from chatwoot_ops.errors import BackupSetInvalidError
+from dataclasses import dataclass, field
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -93,52 +89,6 @@ class BackupSet:
     manifest: Manifest
     verified: str = ""
     size: int = field(default=0)
-
-
-def to_json(manifest: Manifest) -> str:
-    """The manifest as it is written."""
-    return json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
-
-
-def parse_manifest(text: str) -> Manifest:
-    """The manifest in this text.
-
-    Raises BackupSetInvalidError when it is damaged, or of a format that this version does not know.
-    """
-    try:
-        raw: dict[str, Any] = json.loads(text)
-        if int(raw["format"]) > FORMAT:
-            remedy = "Restore it with the version of this repository that made it, or a newer one."
-            raise BackupSetInvalidError(
-                f"The set is of format {raw['format']}, this version knows {FORMAT}", remedy=remedy
-            )
-        return _manifest(raw)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BackupSetInvalidError("The manifest is damaged", details=(f"{type(error).__name__}: {error}",)) from error
-
-
-def _manifest(raw: dict[str, Any]) -> Manifest:
-    data, storage = raw.pop("data"), raw.pop("storage")
-    lists = {key: tuple(storage[key]) for key in ("missing", "wrong", "orphaned")}
-    return Manifest(
-        data=parse_data(data),
-        storage=StorageProof(**{**storage, **lists}),
-        artifacts=tuple(Artifact(**each) for each in raw.pop("artifacts")),
-        **raw,
-    )
-
-
-def parse_data(raw: Mapping[str, Any]) -> DataDigest:
-    """The digest in a parsed JSON object."""
-    return DataDigest(
-        tables={name: TableDigest(**each) for name, each in raw["tables"].items()},
-        sequences={name: (int(low), int(high)) for name, (low, high) in raw["sequences"].items()},
-        migrations=tuple(raw["migrations"]),
-        extensions=dict(raw["extensions"]),
-        triggers=int(raw["triggers"]),
-        postgres=str(raw["postgres"]),
-        newest_message=str(raw["newest_message"] or ""),
-    )
 
 
 def differences(wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = ()) -> tuple[str, ...]:

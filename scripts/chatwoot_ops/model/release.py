@@ -50,6 +50,7 @@ def version_of_app_yml(text: str) -> str:
     return match[1] if match else ""
 
 
-def sort_key(version: str) -> tuple[int, ...]:
-    """A key that orders versions as numbers."""
-    return tuple(int(part) for part in version.split("."))
+def order_of(release: str) -> tuple[int, ...]:
+    """A key that orders releases such as v4.15.1-ce as numbers; empty for what names no version."""
+    match = _VERSION.match(release)
+    return tuple(int(part) for part in match["version"].split(".")) if match else ()

@@ -62,6 +62,10 @@ class Settings:
     def __getitem__(self, key: str) -> str:
         return self.values.get(key, "")
 
+    def default(self, key: str) -> str:
+        """What the schema gives a key that nobody set, "" for nothing."""
+        return next((item.default or "" for item in self.schema if item.key == key), "")
+
     def secrets(self) -> dict[str, str]:
         """The secret values that are set, by name: what no output may ever contain."""
         names = {item.key for item in self.schema if item.secrecy is not Secrecy.NO}

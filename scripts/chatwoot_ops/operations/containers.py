@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, docker
@@ -13,13 +14,15 @@ from chatwoot_ops.model.stack import Stack
 
 START_TIMEOUT_SECONDS = 300
 LAST_LOG_LINES = 12
-# A container that ended this often by itself will not come up by waiting.
-MOST_RESTARTS = 6
+# A container that ended this often by itself during one start will not come up by waiting.
+HOPELESS_RESTARTS = 6
+MOST_RESTARTS = 3
+STEADY_AFTER_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container: its service, state ("running", "exited", ...), health ("healthy", ..., "") and restarts."""
+    """One container: its service, state ("running", "exited", ...), health ("healthy", ..., ""), restarts and start."""
 
     service: str
     id: str
@@ -29,6 +32,7 @@ class Container:
     image: str
     exit_code: int
     out_of_memory: bool
+    started: str = ""
 
     @property
     def well(self) -> bool:
@@ -66,7 +70,23 @@ def _container(described: dict[str, dict[str, object]]) -> Container:
         image=str(config["Image"]),
         exit_code=int(str(state["ExitCode"])),
         out_of_memory=bool(state.get("OOMKilled")),
+        started=str(state.get("StartedAt", "")),
     )
+
+
+def keeps_ending(container: Container, host: Host) -> bool:
+    """Whether it ended by itself often, and lately: the engine counts restarts for as long as the container exists."""
+    if container.restarts <= MOST_RESTARTS or not container.started:
+        return container.restarts > MOST_RESTARTS
+    started = datetime.fromisoformat(container.started[:19] + "+00:00")
+    return (host.clock.now() - started).total_seconds() < STEADY_AFTER_SECONDS
+
+
+def stop_what_keeps_ending(stack: Stack, host: Host) -> None:
+    """Stops such containers before they are started again: only then does the engine count from zero."""
+    services = tuple(each.service for each in containers_of(stack, host) if keeps_ending(each, host))
+    if services:
+        host.processes.run(compose.stop(stack, host.compose, *services))
 
 
 def wait_until_healthy(
@@ -111,7 +131,7 @@ def wait_until_answering(stack: Stack, host: Host, services: tuple[str, ...], an
 def _restarting_since_now(stack: Stack, host: Host) -> Callable[[list[Container]], bool]:
     # A container keeps its count of restarts for life: those of an earlier trouble say nothing about this start.
     earlier = {each.id: each.restarts for each in containers_of(stack, host)}
-    return lambda there: any(each.restarts - earlier.get(each.id, 0) >= MOST_RESTARTS for each in there)
+    return lambda there: any(each.restarts - earlier.get(each.id, 0) >= HOPELESS_RESTARTS for each in there)
 
 
 def unhealthy(stack: Stack, host: Host, services: tuple[str, ...], timeout: float) -> StackUnhealthyError:

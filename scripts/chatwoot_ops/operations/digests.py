@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from chatwoot_ops.model.backup_set import DataDigest, parse_data
+from chatwoot_ops.model.backup_set import DataDigest
+from chatwoot_ops.model.manifest import parse_data
 
 # Text forms must be the same on both sides of a restore, whatever the server's settings are.
 STABLE = """

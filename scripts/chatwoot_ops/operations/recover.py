@@ -10,6 +10,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import RefusedError, StackLockedError
+from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.administrator import Applicant
@@ -26,7 +27,7 @@ from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
 from chatwoot_ops.operations.source import source_again
-from chatwoot_ops.operations.swapping import undo_restore
+from chatwoot_ops.operations.swapping import finish_swapped, undo_restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,14 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
 
 def _made_password(result: object) -> str:
     # Nobody else will ever show it.
-    if not isinstance(result, SetUp) or not result.password:
+    if not isinstance(result, SetUp):
         return ""
+    bad = len(failures(result.checks))
+    doubt = f" {bad} checks failed: type 'invoke smoke'." if bad else ""
+    if not result.password:
+        return doubt
     who = f"Administrator: {result.administrator} (account {result.account})"
-    return f"\n{who}\nPassword, shown this once: {result.password}"
+    return f"{doubt}\n{who}\nPassword, shown this once: {result.password}"
 
 
 def _meaning(journal: Journal) -> str:
@@ -174,6 +179,8 @@ def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
 
 def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Begins again where the old cluster still serves; otherwise what was swapped in is proved."""
+    if finish_swapped(stack, host, journal):
+        return
     undo_restore(stack, host, journal)
     options = dict(journal.opening.options)
     source = source_again(stack, options.pop("source"))

@@ -14,9 +14,9 @@ from chatwoot_ops.errors import (
     OpsError,
 )
 from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
+from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.backup import require_whole
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.database import versions_of_image
@@ -28,10 +28,8 @@ from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.restore_settings import (
     BEFORE_RESTORE,
-    BEFORE_UPGRADE,
     Given,
     bring_settings,
-    drop_saved,
     keys_given,
     save_settings,
     with_keys,
@@ -40,7 +38,7 @@ from chatwoot_ops.operations.restore_settings import (
 from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
 from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
 from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
-from chatwoot_ops.operations.swapping import drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
 
 
@@ -68,13 +66,29 @@ class Restored:
     away_seconds: float
 
 
+def intended_restore(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
+    """What a restore would take away, once its source was verified; needs a stack that is set up.
+
+    Raises what restore raises before it touches anything.
+    """
+    stack = open_with(place, host)
+    source = named_source(stack, where)
+    keys = fitting_keys(stack, host, source, options)
+    brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
+    return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
+
+
+def named_source(stack: Stack, where: Mapping[str, str]) -> Source:
+    """The dump that is named, else the set."""
+    dump = where["dump"]
+    return source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
+
+
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
     bring_settings(place, Given(where["set"], options.identity, options.settings))
     stack = open_with(place, host)
-    dump = where["dump"]
-    source = source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
-    return restore(stack, host, source, options)
+    return restore(stack, host, named_source(stack, where), options)
 
 
 def restore(
@@ -85,12 +99,7 @@ def restore(
     Raises BackupSetInvalidError or ReleaseRefusedError before anything is touched, ConfirmationMissingError when the
     loss was not confirmed, RestoreFailedError when the old data serves, NothingServesError when it does not.
     """
-    if source.set is not None:
-        host.reporter.step(f"Verifying {source.name}")
-        require_whole(stack, host, source.set)
-    set_name = source.set.path if source.set else ""
-    keys = keys_given(stack, Given(set_name, options.identity, options.settings))
-    refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
+    keys = fitting_keys(stack, host, source, options)
     if resume is None:
         _confirm(stack, host, source, options)
     noted = {"source": source.noted(), **asdict(options)}
@@ -101,13 +110,24 @@ def restore(
     return replace(restored, seconds=round(spent[0], 1))
 
 
+def fitting_keys(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> dict[str, str]:
+    """The keys that the source brings with it, once it was verified and found to fit this stack."""
+    if source.set is not None:
+        host.reporter.step(f"Verifying {source.name}")
+        require_whole(stack, host, source.set)
+    set_name = source.set.path if source.set else ""
+    keys = keys_given(stack, Given(set_name, options.identity, options.settings))
+    refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
+    return keys
+
+
 def make_ready(stack: Stack, host: Host, change: Change) -> None:
     """Network, images and volumes, where a machine has none yet; what is there is left alone."""
     network = stack.settings["CHATWOOT_NETWORK"]
     absent = [service for service in stack.volumes if not look_into(stack, host, service).exists]
     no_network = host.processes.try_run(docker.network(network)).code != 0
     if not absent and not no_network:
-        require(volume_checks(stack, host))
+        require(volume_checks(stack, host, empty_is_well=True))
         return
     change.step("make-ready", "Making network and volumes", created=[stack.volumes[service] for service in absent])
     if no_network:
@@ -116,7 +136,7 @@ def make_ready(stack: Stack, host: Host, change: Change) -> None:
     for service in absent:
         create_volume(stack, host, service)
         mark_volume(stack, host, service, stack.settings["CHATWOOT_INSTANCE_ID"], fill=False)
-    require(volume_checks(stack, host))
+    require(volume_checks(stack, host, empty_is_well=True))
 
 
 def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> None:
@@ -150,12 +170,7 @@ def _restore(  # noqa: PLR0917 - one story, told once
         change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
         write_keys(stack, keys)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate)
-    change.step("clean", "Removing clusters older than the one before")
-    # The cluster before an upgrade goes with the older ones, and with it the way back.
-    for name in (WAY_BACK, BEFORE_UPGRADE):
-        drop_saved(stack, name)
-    host.processes.run(staging.remove_clusters_but(stack, f"clusters/{cluster}", previous))
-    drop_saved(stack, BEFORE_RESTORE)
+    clean_up(stack, host, change, f"clusters/{cluster}", previous)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
     return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away)
@@ -179,6 +194,8 @@ def _stage(stack: Stack, host: Host, source: Source, change: Change, cluster: st
     anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
     host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
     host.processes.run(staging.end(stack, operation))
+    # An ended container still holds the volume: nobody could remove it then.
+    host.processes.run(staging.remove(stack, operation))
     host.processes.run(staging.name_cluster(stack, cluster))
     return staged
 

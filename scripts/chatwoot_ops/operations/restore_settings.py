@@ -40,8 +40,9 @@ def given_settings(given: Given, folder: Path) -> str:
     if given.settings:
         try:
             return Path(given.settings).read_text(encoding="utf-8")
-        except OSError as error:
-            raise BackupSetInvalidError(f"{given.settings} cannot be read: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise BackupSetInvalidError(f"{given.settings} cannot be read: {why}") from error
     if not given.identity:
         return ""
     sealed = Path(BackupStore(folder).find(given.set_name).path) / SETTINGS_ARTIFACT

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import compose
+from chatwoot_ops.commands import compose, staging
 from chatwoot_ops.errors import (
     ConfirmationMissingError,
     OpsError,
@@ -24,6 +25,7 @@ from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved
 from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.swapping import drop_staged, put_back
 from chatwoot_ops.operations.upgrade import HIGH, Move, clean_up, customers_wrote, serve, upgrade
+from chatwoot_ops.operations.upgrade_plan import moved_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ def roll_back(place: Place, host: Host, *, yes: bool = False, resume: Journal | 
     way_back = _noted(resume) or _way_back(stack)
     lost = _lost(stack, host, way_back)
     if resume is None:
+        _require_cluster(stack, host, way_back)
         _confirm(host, way_back, lost, yes=yes)
     with changing(stack, host, "rollback", resume=resume) as change:
         try:
@@ -82,6 +85,12 @@ def _way_back(stack: Stack) -> WayBack:
         raise ReleaseRefusedError("There is no upgrade to roll back", remedy=remedy) from error
 
 
+def _require_cluster(stack: Stack, host: Host, way_back: WayBack) -> None:
+    if host.processes.try_run(staging.has_cluster(stack, way_back.previous)).code != 0:
+        remedy = "Restore the backup set that was made before it: 'invoke backups'. Nothing was changed."
+        raise ReleaseRefusedError(f"The data of {way_back.release} is gone from the volume", remedy=remedy)
+
+
 def _lost(stack: Stack, host: Host, way_back: WayBack) -> dict[str, int]:
     try:
         return written_since(way_back.high, ask_database(stack, host, HIGH))
@@ -103,7 +112,7 @@ def undo_upgrade(stack: Stack, host: Host, journal: Journal) -> None:
     """
     stopped = journal.facts("stop")
     if stopped and not journal.reached("put-back"):
-        _refuse_loss(stack, host, journal, WayBack(**stopped["way_back"]))
+        _refuse_loss(stack, host, journal, _way_back_of(journal))
     with changing(stack, host, "undo-upgrade", resume=journal) as change:
         if stopped:
             change.step("put-back", "Putting the release before back", previous=stopped["previous"])
@@ -111,6 +120,11 @@ def undo_upgrade(stack: Stack, host: Host, journal: Journal) -> None:
             put_back(stack, host, str(stopped["previous"]), BEFORE_UPGRADE)
             drop_staged(stack, host, journal.opening.id, str(stopped["cluster"]))
         store_of(stack).drop_partials()
+
+
+def _way_back_of(journal: Journal) -> WayBack:
+    noted = journal.facts("copy-cluster") or journal.facts("stop")
+    return WayBack(**noted.get("way_back", journal.facts("stop")["way_back"]))
 
 
 def _refuse_loss(stack: Stack, host: Host, journal: Journal, way_back: WayBack) -> None:
@@ -130,10 +144,14 @@ def finish_upgrade(stack: Stack, host: Host, journal: Journal) -> None:
         undo_upgrade(stack, host, journal)
         return
     if journal.reached("pin"):
+        # The kill may have come between the journal's line and the file.
+        pinned = dict(journal.facts("pin").get("values", {}))
+        target, cluster = moved_to(stack, pinned), str(stopped["cluster"])
         with changing(stack, host, "upgrade", journal.opening.options, resume=journal) as change:
+            write_env_file(stack.env_file, with_values(read_env_file(stack.env_file).text, pinned))
             change.step("start", "Starting web and worker of the new release")
-            serve(stack, host)
-            clean_up(Move(stack, stack, host, change, WayBack(**stopped["way_back"]), str(stopped["cluster"])))
+            serve(target, host)
+            clean_up(Move(stack, target, host, change, _way_back_of(journal), cluster))
         return
     undo_upgrade(stack, host, journal)
     upgrade(stack, host, to=str(journal.opening.options.get("to", "")), yes=True)

@@ -8,6 +8,7 @@ from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import ConfirmationMissingError, OpsError, PreflightFailedError
+from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import SERVICES, Stack
 from chatwoot_ops.operations.changing import changing, require_quiet
@@ -81,6 +82,12 @@ def down(
         change.step("remove-volumes", "Removing the volumes")
         host.processes.run(docker.remove_volumes(*stack.volumes.values()))
     return TakenDown(tuple(stack.volumes.values()))
+
+
+def intended_down(stack: Stack, host: Host, *, volumes: bool) -> Intended:
+    """What taking the stack down would remove."""
+    containers = tuple(f"container of {each.service}" for each in containers_of(stack, host))
+    return Intended((*containers, *(loss_statement(stack, host) if volumes else ())))
 
 
 def _confirm_loss(stack: Stack, host: Host) -> None:

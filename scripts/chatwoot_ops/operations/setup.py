@@ -29,7 +29,7 @@ from chatwoot_ops.operations.migrate import (
 from chatwoot_ops.operations.opening import Place, open_before_secrets, open_stack
 from chatwoot_ops.operations.preflight import preflight, require
 from chatwoot_ops.operations.secrets import GENERATED, existing_or_example, fill
-from chatwoot_ops.operations.smoke import require_smoke, smoke
+from chatwoot_ops.operations.smoke import smoke
 from chatwoot_ops.operations.volumes import VolumeState, create_volume, look_into, mark_volume, unmark, volume_checks
 
 NOBODY = first.Applicant()
@@ -54,7 +54,8 @@ def set_up(
 ) -> SetUp:
     """Makes everything that is missing, in an order in which every step can be cut off and run again.
 
-    Raises one of the documented errors; nothing is touched before the preflight checks have passed.
+    Raises one of the documented errors; nothing is touched before the preflight checks have passed. Whether the stack
+    works is in the result's checks.
     """
     stack = open_before_secrets(place, existing_or_example(place), GENERATED)
     if resume is None and place.env_file.exists():
@@ -77,8 +78,8 @@ def set_up(
         if first.first_run_page_is_open(stack, host):
             person = person or first.choose_administrator(stack, host, who)
             account = _administrator(stack, host, change, person)
+    # A failed probe must not cost the only showing of the password: the checks are part of the result.
     checks = smoke(stack, host, quick=quick)
-    require_smoke(checks)
     return SetUp(
         tuple(change.changed),
         stack.settings["FRONTEND_URL"],
@@ -88,6 +89,14 @@ def set_up(
         person.password if person and account and person.generated else "",
         checks,
     )
+
+
+def looked_at(place: Place, host: Host) -> tuple[Check, ...]:
+    """What set-up looks at before it touches anything: the dry run.
+
+    Raises SettingsInvalidError for settings that cannot work.
+    """
+    return preflight(open_before_secrets(place, existing_or_example(place), GENERATED), host)
 
 
 def _looked_at_before(stack: Stack, host: Host, resume: Journal | None) -> tuple[Check, ...]:
@@ -108,7 +117,9 @@ def _network_and_images(stack: Stack, host: Host, change: Change) -> Stack:
     get_images(stack, host)
     pinned = pin_images(stack, host)
     values = {**pinned.values, "CHATWOOT_RELEASE": pinned.release}
-    if not read_env_file(stack.env_file).values.get("CHATWOOT_RELEASE"):
+    if not stack.settings["CHATWOOT_RELEASE"] and stack.settings["WEB_CONCURRENCY"] == stack.settings.default(
+        "WEB_CONCURRENCY"
+    ):
         values["WEB_CONCURRENCY"] = str(web_processes(stack, host))
     return _write(stack, change, "pin-images", "Pinning the images in .env", values)
 

@@ -9,7 +9,7 @@ from typing import Any
 from chatwoot_ops.errors import BackupSetInvalidError, ReleaseRefusedError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
 from chatwoot_ops.model.encrypted import fingerprints
-from chatwoot_ops.model.release import sort_key
+from chatwoot_ops.model.release import order_of
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup import store_of
 from chatwoot_ops.operations.staging import form_of
@@ -82,7 +82,10 @@ def refuse_unfit(stack: Stack, source: Source, *, adopt: bool, migrate: bool) ->
 
 
 def _refuse_release(mine: str, theirs: str, *, migrate: bool) -> None:
-    one, other = (sort_key(each.removeprefix("v").removesuffix("-ce")) for each in (mine, theirs))
+    one, other = order_of(mine), order_of(theirs)
+    if not (one and other):
+        # A stack that was made by hand need not say its release; the sets of migrations are compared in any case.
+        return
     if other > one:
         raise ReleaseRefusedError(
             f"The set is of release {theirs}, newer than {mine}", remedy=f"Type 'invoke upgrade --to {theirs}' first."

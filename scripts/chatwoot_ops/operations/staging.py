@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatwoot_ops.adapters.files import is_gzipped
+from chatwoot_ops.adapters.files import is_gzipped, read_unpacked
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
@@ -17,13 +14,10 @@ from chatwoot_ops.model.backup_set import DataDigest
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.digests import DIGEST, read_digest
 from chatwoot_ops.operations.keys import SAMPLES, read_samples
+from chatwoot_ops.operations.plain_sql import plain_sql
 from chatwoot_ops.operations.storage import BLOBS
 
 START_TIMEOUT_SECONDS = 180
-_CHUNK = 1024 * 1024
-_LEFT_OUT = re.compile(
-    rb"^(ALTER [A-Z ]+ .* OWNER TO |GRANT |REVOKE |SET transaction_timeout|SET default_table_access_method)"
-)
 
 # A dump is loaded by the superuser; what Chatwoot works with must then belong to Chatwoot's own role.
 _OWNERS = """
@@ -67,12 +61,11 @@ def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder
 
 def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
     """Loads a dump of any form: custom, directory, plain SQL, each of them gzipped or not."""
-    kind = form_of(dump)
-    if kind == "plain":
-        host.processes.feed(staging.session(stack, operation), plain_sql(_chunks(dump)))
+    if form_of(dump) == "plain":
+        host.processes.feed(staging.session(stack, operation), plain_sql(read_unpacked(dump)))
     elif dump.is_file() and is_gzipped(dump):
         # From a pipe pg_restore cannot load in parallel, and a compressed file cannot be read in any other way.
-        host.processes.feed(staging.load_from_pipe(stack, operation), _chunks(dump))
+        host.processes.feed(staging.load_from_pipe(stack, operation), read_unpacked(dump))
     else:
         host.processes.run(staging.load(stack, operation, dump.name))
     role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
@@ -90,7 +83,7 @@ def form_of(dump: Path) -> str:
         if (dump / "toc.dat").is_file():
             return "directory"
         raise BackupSetInvalidError(f"{dump} is a folder without toc.dat, so no dump of pg_dump")
-    head = next(iter(_chunks(dump)), b"")
+    head = next(iter(read_unpacked(dump)), b"")
     if head.startswith(b"PGDMP"):
         return "custom"
     if b"PostgreSQL database dump" in head[:4096] or b"CREATE " in head:
@@ -98,32 +91,6 @@ def form_of(dump: Path) -> str:
     raise BackupSetInvalidError(
         f"{dump} is no dump that can be read", remedy="pg_dump's custom, directory and plain forms are."
     )
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    opener = gzip.open if is_gzipped(path) else Path.open
-    try:
-        with opener(path, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise BackupSetInvalidError(f"{path} is damaged or cut off") from error
-
-
-def plain_sql(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Plain SQL without its owners, grants and settings that this server does not know; rows pass untouched."""
-    in_rows, rest = False, b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        kept = []
-        for line in lines:
-            if in_rows or not _LEFT_OUT.match(line):
-                kept.append(line)
-            in_rows = (
-                line != b"\\." if in_rows else line.startswith(b"COPY ") and line.rstrip().endswith(b"FROM stdin;")
-            )
-        yield b"".join(line + b"\n" for line in kept)
-    yield rest
 
 
 def read_staged(stack: Stack, host: Host, operation: str) -> Staged:

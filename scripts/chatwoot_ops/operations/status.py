@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
-from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.stack import RAILS, SERVICES, Stack
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
@@ -30,6 +32,7 @@ class Status:
     volumes: Mapping[str, str]
     pending_migrations: tuple[str, ...] | str
     cut_off: str
+    last_backup: str
     healthy: bool
 
 
@@ -51,8 +54,20 @@ def status(stack: Stack, host: Host) -> Status:
         volumes={name: sizes.get(name, "not there") for name in stack.volumes.values()},
         pending_migrations=_pending(stack, host),
         cut_off=cut_off(stack, host),
-        healthy=len(services) > 0 and all(each.well for each in services),
+        last_backup=_last_backup(stack, host),
+        healthy={each.service for each in services if each.well} == set(SERVICES),
     )
+
+
+def _last_backup(stack: Stack, host: Host) -> str:
+    """Name and age of the newest sealed set, "" where there is none."""
+    sets = BackupStore(stack.backup_folder).sets()
+    if not sets:
+        return ""
+    manifest = sets[-1].manifest
+    hours = (host.clock.now() - datetime.fromisoformat(manifest.created)).total_seconds() / 3600
+    verified = f"verified {sets[-1].verified}" if sets[-1].verified else "never verified"
+    return f"{manifest.name}, {hours:.1f} hours old, {verified}"
 
 
 def cut_off(stack: Stack, host: Host) -> str:

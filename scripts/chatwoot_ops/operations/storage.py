@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import tarfile
+import zlib
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from chatwoot_ops.adapters.files import is_gzipped
+from chatwoot_ops.adapters.files import read_unpacked
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
+from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.stack import Stack
 
@@ -34,14 +35,10 @@ class StoredFile:
 
 @dataclass(slots=True)
 class Proving:
-    """Collects what is found while an archive passes by."""
+    """What rows say and what was found, by key."""
 
     blobs: dict[str, tuple[int, str]]
-    found: dict[str, StoredFile] = field(default_factory=dict)
-
-    def see(self, key: str, file: StoredFile) -> None:
-        """Notes a file by its key."""
-        self.found[key] = file
+    found: dict[str, StoredFile]
 
     def proof(self) -> StorageProof:
         """The verdict: each row's file there and right, and files without a row."""
@@ -84,12 +81,15 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> StoredFile:
 
 
 def prove_archive(path: Path, blobs: dict[str, tuple[int, str]]) -> StorageProof:
-    """The proof of an archive on disk against these rows."""
-    proving = Proving(blobs)
-    with path.open("rb") as file:
-        for key, stored in files_in_archive(file):
-            proving.see(key, stored)
-    return proving.proof()
+    """The proof of an archive on disk against these rows.
+
+    Raises BackupSetInvalidError for an archive that is damaged or cut off.
+    """
+    try:
+        with path.open("rb") as file:
+            return Proving(blobs, dict(files_in_archive(file))).proof()
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise BackupSetInvalidError(f"{path} is damaged or cut off", details=(str(error),)) from error
 
 
 def prove_files(found: dict[str, StoredFile], blobs: dict[str, tuple[int, str]]) -> StorageProof:
@@ -107,7 +107,6 @@ def files_in_volume(stack: Stack, host: Host) -> dict[str, StoredFile]:
 def place_archive(stack: Stack, host: Host, archive: Path) -> None:
     """Unpacks an archive (plain or gzipped tar) into the storage volume, each file in place by rename.
 
-    Raises CommandFailedError for an archive that is damaged.
+    Raises BackupSetInvalidError for an archive that is damaged, CommandFailedError where it cannot be unpacked.
     """
-    with (gzip.open if is_gzipped(archive) else Path.open)(archive, "rb") as file:
-        host.processes.feed(staging.place_files(stack), iter(lambda: file.read(_CHUNK), b""))
+    host.processes.feed(staging.place_files(stack), read_unpacked(archive))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, database, redis, staging
@@ -10,10 +11,11 @@ from chatwoot_ops.errors import InterruptedByOperatorError, NothingServesError, 
 from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, RAILS, REDIS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_answering, wait_until_healthy
 from chatwoot_ops.operations.migrate import prepare
-from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, drop_saved, put_settings_back
+from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, drop_saved, put_settings_back
 from chatwoot_ops.operations.smoke import smoke
 
 
@@ -30,17 +32,22 @@ def swap_in(stack: Stack, host: Host, change: Change, cluster: str, previous: st
     """
     facts = {"previous": previous, "target": f"clusters/{cluster}"}
     change.step("stop", "Stopping worker and database", **facts)
-    try:
+    with _or_put_back(stack, host, change, previous):
         away = _swap(stack, host, change, facts, migrate=migrate)
-        change.step("smoke", "Asking the running stack")
-        _require_well(stack, host)
+        _start_and_prove(stack, host, change, migrate=migrate)
+    return away
+
+
+@contextmanager
+def _or_put_back(stack: Stack, host: Host, change: Change, previous: str) -> Iterator[None]:
+    try:
+        yield
     except KeyboardInterrupt:
         _put_back_or_give_up(stack, host, change, previous, InterruptedByOperatorError("it was interrupted"))
         raise
     except OpsError as error:
         _put_back_or_give_up(stack, host, change, previous, error)
         raise old_serves(error) from error
-    return away
 
 
 def _swap(stack: Stack, host: Host, change: Change, facts: Mapping[str, str], *, migrate: bool) -> float:
@@ -54,10 +61,44 @@ def _swap(stack: Stack, host: Host, change: Change, facts: Mapping[str, str], *,
         host.processes.run(staging.swap(stack, facts["target"]))
         change.step("start", "Starting database and worker")
         start_data(stack, host)
+    return round(away[0], 1)
+
+
+def _start_and_prove(stack: Stack, host: Host, change: Change, *, migrate: bool) -> None:
     if migrate:
         prepare(stack, host, change)
     start_rest(stack, host)
-    return round(away[0], 1)
+    change.step("smoke", "Asking the running stack")
+    _require_well(stack, host)
+
+
+def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
+    """Starts and proves what a restore that was cut off had swapped in; False where it had not come so far.
+
+    Beginning again would give up what customers have written to it since. Raises RestoreFailedError like the restore.
+    """
+    swapped, options = journal.facts("swap"), journal.opening.options
+    if not swapped or journal.reached("put-back"):
+        return False
+    target, previous = str(swapped["target"]), str(swapped["previous"])
+    if host.processes.run(staging.current_cluster(stack)).stdout.strip() != target:
+        return False
+    with changing(stack, host, "restore", options, resume=journal) as change:
+        change.step("start", "Starting database and worker")
+        with _or_put_back(stack, host, change, previous):
+            start_data(stack, host)
+            _start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
+        clean_up(stack, host, change, target, previous)
+    return True
+
+
+def clean_up(stack: Stack, host: Host, change: Change, target: str, previous: str) -> None:
+    """Removes clusters older than the one before, and with them the way back of an earlier upgrade."""
+    change.step("clean", "Removing clusters older than the one before")
+    for name in (WAY_BACK, BEFORE_UPGRADE):
+        drop_saved(stack, name)
+    host.processes.run(staging.remove_clusters_but(stack, target, previous))
+    drop_saved(stack, BEFORE_RESTORE)
 
 
 def start_data(stack: Stack, host: Host) -> None:

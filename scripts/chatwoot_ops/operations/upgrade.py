@@ -16,6 +16,7 @@ from chatwoot_ops.errors import (
     StackUnhealthyError,
     UpgradeRolledBackError,
 )
+from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, SIDEKIQ, Stack
@@ -59,6 +60,14 @@ def upgrade(stack: Stack, host: Host, *, to: str = "", yes: bool = False, resume
         _confirm(host, plan, yes=yes)
     with changing(stack, host, "upgrade", {"to": to}, resume=resume) as change:
         return _upgrade(stack, target, host, change, plan)
+
+
+def intended_upgrade(stack: Stack, host: Host, *, to: str = "") -> Intended:
+    """The plan and nothing else; the new image is fetched, which changes nothing that runs.
+
+    Raises what upgrade raises before it touches anything.
+    """
+    return Intended(plan_lines(plan_upgrade(stack, host, to)[1]))
 
 
 def plan_lines(plan: Plan) -> tuple[str, ...]:
@@ -117,17 +126,19 @@ def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan
 def _switch(move: Move) -> int:
     stack, host, change, previous = move.stack, move.host, move.change, move.way_back.previous
     facts = {"previous": previous, "cluster": move.cluster, "way_back": asdict(move.way_back)}
-    change.step("stop", "Stopping web, worker and database", **facts)
+    change.step("stop", "Stopping web and worker", **facts)
     host.processes.run(compose.stop(stack, host.compose, RAILS, SIDEKIQ))
+    # Only now can nobody write any more: what came a moment before is in the copy, and is not of the new release.
+    move.way_back.high.update(ask_database(stack, host, HIGH))
+    change.step("copy-cluster", "Copying the cluster for the way back", way_back=asdict(move.way_back))
     host.processes.run(compose.stop(stack, host.compose, DATABASE))
-    change.step("copy-cluster", "Copying the cluster for the way back")
     host.processes.run(staging.copy_cluster(stack, previous, move.cluster))
     change.step("swap", "Putting the copy in place")
     host.processes.run(staging.swap(stack, f"clusters/{move.cluster}"))
     start_data(stack, host)
     migrated = prepare(move.target, host, change)
-    change.step("pin", "Pinning the release in .env")
     pinned = {name: move.target.settings[name] for name in ("CHATWOOT_IMAGE", "CHATWOOT_RELEASE")}
+    change.step("pin", "Pinning the release in .env", values=pinned)
     write_env_file(stack.env_file, with_values(read_env_file(stack.env_file).text, pinned))
     change.step("start", "Starting web and worker of the new release")
     serve(move.target, host)

@@ -9,7 +9,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import backup as sizes
 from chatwoot_ops.commands import docker
 from chatwoot_ops.errors import CommandFailedError, PreflightFailedError, ReleaseRefusedError
-from chatwoot_ops.model.release import parse_image, sort_key
+from chatwoot_ops.model.release import order_of, parse_image
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.model.upgrade import Plan
@@ -43,44 +43,51 @@ def plan_upgrade(stack: Stack, host: Host, to: str) -> tuple[Stack, Plan]:
     Raises ReleaseRefusedError for a downgrade, an unknown release or an enterprise build, PreflightFailedError for a
     disk that is too small.
     """
-    image = target_image(stack, host, to)
-    asked = _with(stack, {"CHATWOOT_IMAGE": image})
+    target = _target(stack, host, target_image(stack, host, to))
+    known, there = versions_of_image(target, host), database_state(stack, host).versions
+    _refuse_downgrade(stack.settings["CHATWOOT_RELEASE"], target.settings["CHATWOOT_RELEASE"], unknown=there - known)
+    plan = Plan(
+        release=stack.settings["CHATWOOT_RELEASE"],
+        target=target.settings["CHATWOOT_RELEASE"],
+        image=target.images[RAILS],
+        migrations=tuple(sorted(known - there)),
+        cluster_size=int(host.processes.run(sizes.space(stack, host.compose)).stdout.strip()),
+        free=host.machine.free_disk(docker_folder(host)),
+        sets=len(list_sets(stack, host).sets),
+    )
+    _require_room(plan)
+    return target, plan
+
+
+def _target(stack: Stack, host: Host, image: str) -> Stack:
+    asked = moved_to(stack, {"CHATWOOT_IMAGE": image})
     try:
         get_images(asked, host)
     except CommandFailedError as error:
         raise ReleaseRefusedError(error.message, details=error.details, remedy=error.remedy) from error
     pinned = pin_images(asked, host)
-    _refuse_downgrade(stack.settings["CHATWOOT_RELEASE"], pinned.release)
-    values = {"CHATWOOT_IMAGE": pinned.values["CHATWOOT_IMAGE"], "CHATWOOT_RELEASE": pinned.release}
-    target = _with(stack, values)
-    missing = versions_of_image(target, host) - database_state(stack, host).versions
-    size = int(host.processes.run(sizes.space(stack, host.compose)).stdout.strip())
-    folder = docker_folder(host)
-    plan = Plan(
-        release=stack.settings["CHATWOOT_RELEASE"],
-        target=pinned.release,
-        image=values["CHATWOOT_IMAGE"],
-        migrations=tuple(sorted(missing)),
-        cluster_size=size,
-        free=host.machine.free_disk(folder),
-        sets=len(list_sets(stack, host).sets),
-    )
-    if plan.free < plan.cluster_size * 2:
-        text = f"{show_size(plan.free)} free, a second cluster and its growth need {show_size(plan.cluster_size * 2)}"
-        raise PreflightFailedError(
-            "There is no room for the way back", details=(text,), remedy="See docs/runbooks/disk-full.md."
-        )
-    return target, plan
+    return moved_to(stack, {"CHATWOOT_IMAGE": pinned.values["CHATWOOT_IMAGE"], "CHATWOOT_RELEASE": pinned.release})
 
 
-def _refuse_downgrade(release: str, target: str) -> None:
-    one, other = (sort_key(each.removeprefix("v").removesuffix("-ce")) for each in (release, target))
-    if other < one:
+def _require_room(plan: Plan) -> None:
+    needed = plan.cluster_size * 2
+    if plan.free < needed:
+        text = f"{show_size(plan.free)} free, a second cluster and its growth need {show_size(needed)}"
+        remedy = "See docs/runbooks/disk-full.md."
+        raise PreflightFailedError("There is no room for the way back", details=(text,), remedy=remedy)
+
+
+def _refuse_downgrade(release: str, target: str, *, unknown: frozenset[str]) -> None:
+    # A stack that was made by hand need not say its release; its schema does.
+    older = order_of(target) < order_of(release) if order_of(release) else bool(unknown)
+    if older:
         remedy = "Restore a backup set of that release instead: its schema has no way back (docs/how-to/restore.md)."
-        raise ReleaseRefusedError(f"{target} is older than {release}: a downgrade", remedy=remedy)
+        before = release or "what the database was made with"
+        raise ReleaseRefusedError(f"{target} is older than {before}: a downgrade", remedy=remedy)
 
 
-def _with(stack: Stack, values: dict[str, str]) -> Stack:
+def moved_to(stack: Stack, values: dict[str, str]) -> Stack:
+    """The stack as it is with these settings."""
     settings = replace(stack.settings, values={**stack.settings.values, **values})
     return replace(stack, settings=settings, overrides={**stack.overrides, **values})
 

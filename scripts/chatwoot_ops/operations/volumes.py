@@ -10,7 +10,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import docker
 from chatwoot_ops.commands.docker import PROJECT_LABEL
 from chatwoot_ops.errors import CommandFailedError
-from chatwoot_ops.model.check import Check, failed, passed, warned
+from chatwoot_ops.model.check import Check, failed, passed
 from chatwoot_ops.model.stack import DATABASE, RAILS, REDIS, Stack
 
 MARKER = ".chatwoot-instance"
@@ -60,13 +60,25 @@ def look_into(stack: Stack, host: Host, service: str) -> VolumeState:
     )
 
 
-def volume_checks(stack: Stack, host: Host, *, expected: str | None = None) -> tuple[Check, ...]:
+def volume_checks(
+    stack: Stack, host: Host, *, expected: str | None = None, empty_is_well: bool = False
+) -> tuple[Check, ...]:
     """Whether each volume is this instance's own, and whether its PostgreSQL is the image's.
 
-    `expected` stands in for the id in `.env` while set-up is being finished.
+    `expected` stands in for the id in `.env` while set-up is being finished; an empty database volume is well only
+    where a restore is about to fill it.
     """
     instance = stack.settings["CHATWOOT_INSTANCE_ID"] if expected is None else expected
-    return tuple(check for service in stack.volumes for check in _checks(look_into(stack, host, service), instance))
+    states = {service: look_into(stack, host, service) for service in stack.volumes}
+    checks = [check for state in states.values() for check in _checks(state, instance)]
+    return (*checks, *(() if empty_is_well else _emptied(states[DATABASE], instance)))
+
+
+def _emptied(volume: VolumeState, instance: str) -> tuple[Check, ...]:
+    if not instance or not volume.exists or volume.postgres_major or volume.beginning:
+        return ()
+    remedy = "Find the right volume, or restore a backup: 'invoke restore'"
+    return (failed(f"volume {volume.name}", "holds no database, but this installation has data", remedy),)
 
 
 def _checks(volume: VolumeState, instance: str) -> list[Check]:
@@ -92,8 +104,6 @@ def _checks(volume: VolumeState, instance: str) -> list[Check]:
     if volume.postgres_major and volume.image_major and volume.postgres_major != volume.image_major:
         seen = f"holds PostgreSQL {volume.postgres_major}, the image is PostgreSQL {volume.image_major}"
         checks.append(failed(name, seen, "Set POSTGRES_IMAGE back in .env; a new major needs a dump and a restore"))
-    if instance and volume.empty and not volume.beginning and not volume.postgres_major and "db" in volume.name:
-        checks.append(warned(name, "is marked but empty", "Type 'invoke doctor' once the database runs"))
     return checks
 
 

@@ -1,0 +1,99 @@
+"""The database and storage volume of a real, used Chatwoot 4.15.1: taken over, backed up, lost, brought back.
+
+The input lies beside the repository; without it these tests are skipped, saying so.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chatwoot_ops.model.size import show_size
+from stack.tools import REPOSITORY, docker, say
+from stack_backup.support import key_pair, nobody_writing, rows, structure
+
+SHARED = REPOSITORY.parent / "shared" / "chatwoot-db"
+USED, STORAGE = SHARED / "chatwoot-4.15.1-used.sql.gz", SHARED / "chatwoot-4.15.1-used-storage.tar.gz"
+LARGE = SHARED / "chatwoot-4.15.1-30k-messages.dump"
+# The keys that the instance ran with (shared/recordings/README.md); it no longer exists.
+LAB = {
+    "SECRET_KEY_BASE": "lab0secretkeybase0lab0secretkeybase0lab0secretkeybase0lab0secretkeybase0",
+    "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY": "labprimarykeylabprimarykey123456",
+    "ACTIVE_RECORD_ENCRYPTION_DETERMINISTIC_KEY": "labdeterministickeylabdeterm1234",
+    "ACTIVE_RECORD_ENCRYPTION_KEY_DERIVATION_SALT": "labsaltlabsaltlabsaltlabsalt1234",
+}
+pytestmark = pytest.mark.skipif(not USED.exists(), reason=f"{USED.name} is not beside the repository (../shared)")
+
+
+@pytest.fixture
+def laboratory(stack_factory, quick):
+    """A stack with the keys of the real one, and an age recipient."""
+    stack = stack_factory(checkout=quick, **LAB)
+    public, stack.identity = key_pair(stack.env_file.parent)
+    stack.set(BACKUP_RECIPIENTS=public)
+    stack.set_up()
+    return stack
+
+
+def told(done):
+    return json.loads(done.out)["result"]
+
+
+def lose_volumes(stack):
+    stack.compose("down")
+    for name in ("CHATWOOT_DB_VOLUME", "CHATWOOT_STORAGE_VOLUME"):
+        docker("volume", "rm", stack.settings[name])
+
+
+def there_and_back(stack, *dump):
+    """From the dump into the stack, into a set, and out of it after both volumes were lost."""
+    taken = stack.invoke("restore", *dump, "--yes", "--json", timeout=600)
+    with nobody_writing(stack):
+        before, built = rows(stack), structure(stack)
+        made = stack.invoke("backup", "--json")
+    lose_volumes(stack)
+    back = stack.invoke("restore", "--yes", "--json", timeout=600)
+    with nobody_writing(stack):
+        after, rebuilt = rows(stack), structure(stack)
+    for name, lines in before.items():
+        assert after.get(name) == lines, f"{name} is not as it was"
+    assert after.keys() == before.keys()
+    assert rebuilt == built
+    say(
+        f"\n{Path(dump[1]).name}: {sum(map(len, before.values()))} rows in {len(before)} tables that have any;"
+        f" loaded in {told(taken)['seconds']} s, set of {show_size(told(made)['set']['size'])} made in"
+        f" {told(made)['seconds']} s, restored in {told(back)['seconds']} s"
+    )
+    return told(taken), told(back)
+
+
+def test_the_used_database_comes_back_row_by_row_with_all_its_files(laboratory):
+    taken, back = there_and_back(laboratory, "--dump", str(USED), "--storage", str(STORAGE))
+    for result in (taken, back):
+        assert result["storage"]["proved"] == 22
+        assert result["storage"]["missing"] == result["storage"]["wrong"] == []
+        assert result["storage"]["orphaned"] == []
+        assert result["keys"] != "0 encrypted values opened"
+    assert laboratory.sql("SELECT count(*) FROM messages") == "258"
+    assert laboratory.sql("SELECT count(*) FROM conversations") == "56"
+    laboratory.invoke("smoke", "--quick")
+
+
+@pytest.mark.parametrize("name", [name for name in LAB if name.startswith("ACTIVE")])
+def test_a_dump_whose_keys_are_others_is_refused_and_the_column_named(laboratory, name):
+    right = laboratory.settings[name]
+    laboratory.set(**{name: right[:-1] + "X"})
+    try:
+        answer = laboratory.invoke("restore", "--dump", str(USED), "--yes", code=26)
+        assert "the encryption keys in .env do not open it" in answer.err
+        assert "users.otp_secret" in answer.err or "webhooks.secret" in answer.err
+        assert right not in answer.said
+        assert laboratory.journal() == ""
+    finally:
+        laboratory.set(**{name: right})
+
+
+@pytest.mark.matrix
+def test_thirty_thousand_messages_come_back_row_by_row(laboratory):
+    there_and_back(laboratory, "--dump", str(LARGE))
+    assert laboratory.sql("SELECT count(*) FROM messages") == "30000"

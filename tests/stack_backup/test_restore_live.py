@@ -1,0 +1,46 @@
+"""Customers go on while a backup is taken and while it is put back."""
+
+import time
+
+from stack.tools import say
+from stack_backup.support import lost, probing, sets, writing
+
+MOST_FAILED = 2
+
+
+def test_every_message_acknowledged_before_a_backup_is_in_its_set_and_the_web_serves_through_the_restore(standing):
+    with writing(standing) as people:
+        time.sleep(3)
+        began = time.monotonic()
+        standing.invoke("backup")
+        ended = time.monotonic()
+        time.sleep(1)
+    logged = {text: at for person in people for text, at in person.acknowledged.items()}
+    before = {text for text, at in logged.items() if at < began}
+    after = {text for text, at in logged.items() if at > ended}
+    assert [refused for person in people for refused in person.refused] == []
+    assert len(before) > 5
+    assert lost(standing, logged) == []
+    assert after
+    standing.invoke("backup", "--verify")
+    with probing(standing, standing.client.token) as asked:
+        restored = standing.invoke("restore", "--set", sets(standing)[-1].name, "--yes")
+        time.sleep(2)
+    say(f"\n{len(asked.seen)} requests, {len(asked.failed)} failed {asked.failed}, slowest {asked.slowest:.2f} s")
+    assert "the database was away for" in restored.out
+    assert len(asked.failed) <= MOST_FAILED
+    assert set(lost(standing, before)) == set()
+    assert after <= set(lost(standing, after)), "what was written after the backup is not in its set"
+    nothing_is_half(standing)
+    standing.invoke("smoke", "--quick")
+
+
+def nothing_is_half(stack):
+    """No message without its conversation, no attachment without its message, no conversation without its contact."""
+    for table, key, other in (
+        ("messages", "conversation_id", "conversations"),
+        ("attachments", "message_id", "messages"),
+        ("conversations", "contact_id", "contacts"),
+    ):
+        orphans = f"SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT FROM {other} o WHERE o.id = t.{key})"  # noqa: S608 - our own words
+        assert stack.sql(orphans) == "0"

@@ -1,0 +1,147 @@
+"""Golden command lines of backup, restore and upgrade; none of them holds a secret."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chatwoot_ops.commands import backup, staging
+from fakes import COMPOSE, shown
+from world import stack_in
+
+DB_IMAGE, DB, STORAGE = "pgvector/pgvector:pg16", "chatwoot-db-data", "chatwoot-storage"
+WHERE = "-U postgres -d chatwoot_production"
+IN_DATABASE = f"docker run --rm -i --network none --user 0 --volume {DB}:/volume --entrypoint sh {DB_IMAGE} -c "
+IN_STORAGE = f"docker run --rm -i --network none --user 0 --volume {STORAGE}:/volume"
+BUILDER = "chatwoot-restore-op1"
+ASK = f"docker exec -i {BUILDER} psql -X -q -t -A -v ON_ERROR_STOP=1 -h 127.0.0.1 {WHERE}"
+SERVER = (
+    "postgres -c listen_addresses=127.0.0.1 -c shared_buffers=256MB -c maintenance_work_mem=256MB -c max_wal_size=4GB "
+    "-c checkpoint_timeout=1h -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off"
+)
+LOAD = f"--no-owner --no-privileges --exit-on-error -h 127.0.0.1 {WHERE}"
+
+
+@pytest.fixture
+def stack(tmp_path):
+    return stack_in(tmp_path, POSTGRES_IMAGE=DB_IMAGE)
+
+
+def built(stack):
+    """Each builder with the line it makes."""
+    return {
+        f"compose exec -T chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 {WHERE}": backup.snapshot_session(
+            stack, COMPOSE
+        ),
+        f"docker run --rm --network none --user 0 --volume /b/s:/set:ro --entrypoint pg_restore {DB_IMAGE} --list "
+        "/set/database.dump": backup.dump_contents(DB_IMAGE, Path("/b/s"), "database.dump"),
+        f"docker run --rm --network none --user 0 --volume {STORAGE}:/volume:ro --entrypoint tar {DB_IMAGE} --create "
+        "--directory=/volume --exclude=./.chatwoot* --exclude=./.restore* --file=- .": backup.storage(stack),
+        f"compose exec -T chatwoot-db psql -X -q -t -A {WHERE} -c SELECT pg_database_size(current_database())": (
+            backup.space(stack, COMPOSE)
+        ),
+        f"compose run -d --no-deps --label chatwoot-ops.operation=op1 --name {BUILDER} --volume /b/s:/set:ro "
+        f"--entrypoint /bin/sh chatwoot-db /chatwoot-ops/stage.sh new {SERVER}": staging.start(
+            stack, COMPOSE, operation="op1", cluster="new", folder=Path("/b/s")
+        ),
+        ASK: staging.ask(stack, "op1", "SELECT 1;"),
+        f"{ASK} ": staging.session(stack, "op1"),
+        f"docker exec {BUILDER} pg_restore --jobs 2 {LOAD} /set/x.dump": staging.load(stack, "op1", "x.dump"),
+        f"docker exec -i {BUILDER} pg_restore {LOAD}": staging.load_from_pipe(stack, "op1"),
+        f"docker stop --time 120 {BUILDER}": staging.end(stack, "op1"),
+        f"docker rm --force {BUILDER}": staging.remove(stack, "op1"),
+        f"{IN_DATABASE}mv -T /volume/clusters/new.partial /volume/clusters/new && sync": staging.name_cluster(
+            stack, "new"
+        ),
+        f"{IN_DATABASE}readlink /volume/current || true": staging.current_cluster(stack),
+        f"{IN_DATABASE}cd /volume && ln -sfn clusters/new current.new && mv -T current.new current && sync": (
+            staging.swap(stack, "clusters/new")
+        ),
+        f"{IN_DATABASE}cd /volume && rm -f current && sync": staging.swap(stack, ""),
+        f"{IN_DATABASE}cd /volume && [ ! -d clusters ] || find ./clusters -mindepth 1 -maxdepth 1 "
+        "! -path './clusters/a' ! -path './clusters/b' -exec rm -rf {} +": staging.remove_clusters_but(
+            stack, "clusters/a", "", "clusters/b"
+        ),
+        f"{IN_DATABASE}rm -rf /volume/clusters/new /volume/clusters/new.partial": staging.remove_partial(stack, "new"),
+    }
+
+
+def of_scripts(stack):
+    return (
+        backup.dump(stack, COMPOSE, snapshot="0-1-1"),
+        staging.place_files(stack),
+        staging.list_files(stack),
+        staging.copy_cluster(stack, "clusters/old", "new"),
+    )
+
+
+def test_each_is_called_so(stack):
+    for line, command in built(stack).items():
+        assert shown(command) == line.rstrip()
+
+
+def test_every_public_builder_is_seen_here():
+    text = Path(__file__).read_text(encoding="utf-8")
+    for module in (backup, staging):
+        own = [name for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__]
+        lacking = [n for n in own if not n.startswith("_") and f"{module.__name__.rpartition('.')[2]}.{n}(" not in text]
+        assert lacking in ([], ["container"])
+
+
+def test_no_secret_is_in_any_argv(stack):
+    values = stack.settings.secrets().values()
+    assert len(values) == 8
+    for command in (*built(stack).values(), *of_scripts(stack)):
+        line = " ".join((*command.argv, command.purpose))
+        assert not [value for value in values if value in line]
+
+
+def test_compression_is_tried_on_the_build_itself_best_first(stack):
+    line = shown(backup.dump(stack, COMPOSE, snapshot="0-1-1"))
+    assert line.startswith("compose exec -T chatwoot-db sh -c \nfor method in zstd:1 lz4 gzip:1; do\n")
+    assert line.endswith(f'exec pg_dump --compress="$method" "$@"\n sh -Fc --snapshot=0-1-1 {WHERE}')
+
+
+@pytest.mark.parametrize("best", ["zstd:1", "lz4", "gzip:1"])
+def test_the_dump_is_compressed_by_the_first_method_that_its_program_has(stack, tmp_path, best):
+    program = tmp_path / "pg_dump"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *--schema-only*--compress={best}*) exit 0;; *--schema-only*) exit 1;; esac\n'
+        'echo "$*"\n'
+    )
+    program.chmod(0o755)
+    argv = backup.dump(stack, COMPOSE, snapshot="0-1-1").argv
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_USER": "postgres"}
+    done = subprocess.run(argv[argv.index("sh") :], env=path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"--compress={best} -Fc --snapshot=0-1-1 {WHERE}\n"
+
+
+def test_the_storage_is_read_only_for_a_look_and_writable_for_files(stack):
+    looks, writes = shown(staging.list_files(stack)), shown(staging.place_files(stack))
+    assert looks.startswith(f"{IN_STORAGE}:ro --entrypoint sh {DB_IMAGE} -c")
+    assert writes.startswith(f"{IN_STORAGE} --entrypoint sh {DB_IMAGE} -c")
+
+
+def test_a_cluster_is_copied_under_a_temporary_name_and_named_once_it_is_whole(stack):
+    script = staging.copy_cluster(stack, "clusters/old", "new").argv[-1]
+    assert script.startswith("old='clusters/old' new='new'\n")
+    assert script.index("sync; mv -T") > script.index("cp -a")
+
+
+def test_what_reads_and_writes_whole_databases_has_hours(stack):
+    for command in (
+        backup.dump(stack, COMPOSE, snapshot="s"),
+        backup.storage(stack),
+        backup.snapshot_session(stack, COMPOSE),
+        staging.load(stack, "op1", "x"),
+        staging.load_from_pipe(stack, "op1"),
+        staging.session(stack, "op1"),
+        staging.copy_cluster(stack, "", "x"),
+    ):
+        assert command.timeout >= 6 * 3600
+
+
+def test_sql_travels_by_standard_input(stack):
+    assert staging.ask(stack, "op1", "SELECT 1;").stdin == "SELECT 1;"
