@@ -17,7 +17,7 @@ from figures import counted, load, ratios, rounded, side_by_side, spread, verdic
 from filled import SIZES, described, filled_stack
 from result import Result
 
-PAIRS = {"0.1 GB": 5, "1 GB": 3}
+PAIRS = {"80 MB": 3, "0.8 GB": 2}
 GOAL = 1.10
 Raw = dict[str, list[float]]
 

@@ -32,8 +32,8 @@ def built(stack):
         f"compose exec -T chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 {WHERE}": backup.snapshot_session(
             stack, COMPOSE
         ),
-        f"compose exec -T chatwoot-db pg_dump -Fc --compress=zstd:1 --snapshot=0-1-1 {WHERE}": backup.dump(
-            stack, COMPOSE, snapshot="0-1-1", method="zstd:1"
+        f"compose exec -T chatwoot-db sh -c {backup._DUMP} sh -Fc --snapshot=0-1-1 {WHERE}": backup.dump(
+            stack, COMPOSE, snapshot="0-1-1"
         ),
         f"docker run --rm --network none --user 0 --volume /b/s:/set:ro --entrypoint pg_restore {DB_IMAGE} --list "
         "/set/database.dump": backup.dump_contents(DB_IMAGE, Path("/b/s"), "database.dump"),
@@ -71,7 +71,6 @@ def built(stack):
 
 def of_scripts(stack):
     return (
-        backup.compression(stack, COMPOSE),
         staging.place_files(stack),
         staging.list_files(stack),
         staging.copy_cluster(stack, "clusters/old", "new"),
@@ -100,9 +99,9 @@ def test_no_secret_is_in_any_argv(stack):
 
 
 def test_compression_is_tried_on_the_build_itself_best_first(stack):
-    script = backup.compression(stack, COMPOSE).argv[-1]
-    assert script.endswith("try zstd:1 || try lz4 || try gzip:1")
-    assert '--compress="$1"' in script
+    (script,) = [word for word in backup.dump(stack, COMPOSE, snapshot="s").argv if "pg_dump" in word]
+    assert "for method in zstd:1 lz4 gzip:1; do" in script
+    assert script.endswith('exec pg_dump --compress="$method" "$@"\n')
 
 
 def test_the_storage_is_read_only_for_a_look_and_writable_for_files(stack):
@@ -119,7 +118,7 @@ def test_a_cluster_is_copied_under_a_temporary_name_and_named_once_it_is_whole(s
 
 def test_what_reads_and_writes_whole_databases_has_hours(stack):
     for command in (
-        backup.dump(stack, COMPOSE, snapshot="s", method="m"),
+        backup.dump(stack, COMPOSE, snapshot="s"),
         backup.storage(stack),
         backup.snapshot_session(stack, COMPOSE),
         staging.load(stack, "op1", "x"),

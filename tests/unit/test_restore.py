@@ -240,7 +240,7 @@ AFTER_THE_SWAP = {
     "flush": "redis-cli FLUSHALL",
     "swap": "mv -T current.new current",
     "start of the database": "compose up -d chatwoot-db chatwoot-redis",
-    "start": "compose up -d\n",
+    "start": "compose up -d --no-deps",
 }
 
 
@@ -359,7 +359,7 @@ def test_a_failure_after_the_keys_were_written_puts_the_old_ones_back(stack, wel
     (tmp_path / "key").write_text(private)
     sealed_with(stack, public)
     before = dict(values_of(stack))
-    well.processes.on_call("compose up -d\n", *once())
+    well.processes.on_call("compose up -d --no-deps", *once())
     with pytest.raises(RestoreFailedError):
         restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True, identity=str(tmp_path / "key")))
     assert values_of(stack) == before
