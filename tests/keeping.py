@@ -12,6 +12,7 @@ from sets import BLOBS, DATA, DUMP, FILES, blob_lines, checksum, digest_lines, t
 SNAPSHOT = "00000003-0000001B-1"
 COUNTS = {"conversations": 5, "messages": 9, "contacts": 2}
 LOW = json.dumps(["sequences", {name: low for name, (low, _) in DATA.sequences.items()}])
+HIGH_VALUES = {name: high for name, (_, high) in DATA.sequences.items()}
 
 
 def finished(stdout="", code=0, stderr=""):
@@ -32,12 +33,12 @@ class Volume:
         return finished()
 
 
-def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=()):
+def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=(), high=HIGH_VALUES):
     """Scripts all that backup, restore and upgrade ask; returns the volume."""
     engine, volume = host.processes, Volume()
     engine.on("exec pg_dump", DUMP.decode()).on("-h 127.0.0.1 -U postgres -d chatwoot_production -c SELECT 1", "1\n")
     engine.on("redis-cli PING", "PONG\n")
-    engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", _spoken(data, blobs))
+    engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", _spoken(data, blobs, high))
     engine.on("--entrypoint tar", tar_of(FILES).decode()).on("pg_restore --list", "").on("--entrypoint pg_restore", "")
     engine.on("coalesce(max(id), 0)", json.dumps(COUNTS)).on("'-infinity'", json.dumps({**COUNTS, "newest": None}))
     engine.on("created_at >", json.dumps({**COUNTS, "newest": "2026-11-24T07:00:00+00:00"}))
@@ -51,8 +52,8 @@ def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=()):
     return volume
 
 
-def _spoken(data, blobs):
-    return "\n".join([LOW, SNAPSHOT, *blob_lines(blobs), *digest_lines(data)])
+def _spoken(data, blobs, high):
+    return "\n".join([LOW, SNAPSHOT, *blob_lines(blobs), *digest_lines(data), json.dumps(["sequences", high])])
 
 
 def _well_staging(engine, data, blobs, samples):

@@ -54,6 +54,11 @@ def test_a_set_holds_dump_storage_and_a_manifest_of_the_same_snapshot(stack, hos
     assert host.processes.ran_with(f"--snapshot={SNAPSHOT}")
 
 
+def test_a_sequence_that_is_moved_while_the_dump_is_written_may_be_anywhere_between_before_and_after(stack, host):
+    digest = well_keeping(host, high={"public.messages_id_seq": 900}) and back_up(stack, host).set.manifest.data
+    assert digest.sequences == {"public.messages_id_seq": (DATA.sequences["public.messages_id_seq"][0], 900)}
+
+
 def test_the_storage_comes_after_the_database_so_that_each_row_finds_its_file(stack, host):
     back_up(stack, host)
     lines = host.processes.lines
@@ -105,7 +110,7 @@ def test_files_that_were_missing_or_wrong_already_are_a_warning_and_no_failure(s
     rest = json.dumps(["facts", {"extensions": {}, "triggers": 0, "postgres": "16", "newest_message": None}])
     well.processes.on(
         f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}",
-        "\n".join([*spoken, rest, json.dumps(["migrations", list(VERSIONS)]), '["end"]']),
+        "\n".join([*spoken, rest, json.dumps(["migrations", list(VERSIONS)]), '["end"]', spoken[0]]),
     )
     warnings = back_up(stack, well).warnings
     assert warnings[1:] == (

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -187,12 +188,12 @@ def test_tables_of_another_owner_are_counted(stack, keeping, count):
 
 def test_a_digest_is_read_to_its_end_and_whatever_is_no_answer_is_passed_over():
     lines = iter(["SET", *digest_lines(), "not read"])
-    found = read_digest(lambda: next(lines), {"public.messages_id_seq": 258})
-    assert found == DATA
+    found = read_digest(lambda: next(lines))
+    assert replace(found, sequences=DATA.sequences) == DATA
     assert next(lines) == "not read"
 
 
-def test_a_sequence_that_was_not_there_before_the_dump_begins_where_it_is():
+def test_a_sequence_that_nobody_moves_has_one_value():
     lines = iter(digest_lines())
     assert read_digest(lambda: next(lines)).sequences == {"public.messages_id_seq": (260, 260)}
 

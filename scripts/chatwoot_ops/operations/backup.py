@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatwoot_ops.adapters import age
 from chatwoot_ops.adapters.backup_store import BackupStore, PartialSet
@@ -115,10 +115,14 @@ def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, di
         blobs = {}
         while blob := json.loads(session.read_line()):
             blobs[blob[0]] = (int(blob[1]), str(blob[2]))
-        data = read_digest(session.read_line, low)
+        data = read_digest(session.read_line)
+        # pg_dump reads a sequence when it comes to it, so its value lies between these two, however much is written.
+        session.send(SEQUENCES)
+        high = json.loads(session.read_line())[1]
         session.send("ROLLBACK;\n")
         session.close()
-    return data, blobs
+    sequences = {name: (int(low.get(name, value)), int(value)) for name, value in high.items()}
+    return replace(data, sequences=sequences), blobs
 
 
 def _write_settings(stack: Stack, partial: PartialSet) -> bool:

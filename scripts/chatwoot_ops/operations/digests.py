@@ -45,8 +45,8 @@ SELECT json_build_array('end');
 DIGEST = STABLE + _TABLES + SEQUENCES + _FACTS
 
 
-def read_digest(next_line: Callable[[], str], low: dict[str, int] | None = None) -> DataDigest:
-    """Reads the answers of DIGEST up to their end; `low` are the sequences as they were before the dump."""
+def read_digest(next_line: Callable[[], str]) -> DataDigest:
+    """Reads the answers of DIGEST up to their end; each sequence has its one value as both ends of its range."""
     raw: dict[str, Any] = {"tables": {}, "sequences": {}}
     while True:
         line = next_line()
@@ -58,7 +58,7 @@ def read_digest(next_line: Callable[[], str], low: dict[str, int] | None = None)
         if kind == "table":
             raw["tables"][rest[0]] = {"rows": rest[1], "digest": rest[2]}
         elif kind == "sequences":
-            raw["sequences"] = {name: ((low or rest[0]).get(name, value), value) for name, value in rest[0].items()}
+            raw["sequences"] = {name: (value, value) for name, value in rest[0].items()}
         elif kind == "facts":
             raw.update(rest[0])
         else:
