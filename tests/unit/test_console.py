@@ -10,12 +10,15 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from chatwoot_ops import console
+from chatwoot_ops.console import reporter as reporting
+from chatwoot_ops.console.rendering import RENDERERS
 from chatwoot_ops.errors import CommandFailedError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.operations.administrator import Applicant
-from chatwoot_ops.operations.backup import BackedUp, Backups
+from chatwoot_ops.operations.backup import BackedUp
+from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.containers import Container
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.recover import Recovered
@@ -199,7 +202,7 @@ def test_what_is_special_is_said(result, line, capsys):
 
 
 def test_every_result_has_a_rendering():
-    assert {"tuple", *RESULTS} == set(console._RENDERERS)
+    assert {"tuple", *RESULTS} == set(RENDERERS)
 
 
 def test_junit_has_failures_and_skips(tmp_path):
@@ -242,7 +245,7 @@ def test_where_nobody_sits_nobody_is_asked(monkeypatch):
 
 def test_a_password_is_read_without_echo(monkeypatch):
     monkeypatch.setattr("sys.stdin", Terminal())
-    monkeypatch.setattr(console, "getpass", SimpleNamespace(getpass=lambda prompt: f"read after {prompt}"))
+    monkeypatch.setattr(reporting, "getpass", SimpleNamespace(getpass=lambda prompt: f"read after {prompt}"))
     assert console.ConsoleReporter(FakeClock()).ask("Password", secret=True) == "read after Password: "
 
 
