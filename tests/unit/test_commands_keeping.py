@@ -1,7 +1,5 @@
 """Golden command lines of backup, restore and upgrade; none of them holds a secret."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,6 +51,7 @@ def built(stack):
         f"docker exec {BUILDER} pg_restore --jobs 2 {LOAD} /set/x.dump": staging.load(stack, "op1", "x.dump"),
         f"docker exec -i {BUILDER} pg_restore {LOAD}": staging.load_from_pipe(stack, "op1"),
         f"docker stop --time 120 {BUILDER}": staging.end(stack, "op1"),
+        f"docker logs --tail 12 {BUILDER}": staging.last_words(stack, "op1"),
         f"docker rm --force {BUILDER}": staging.remove(stack, "op1"),
         f"{IN_DATABASE}mv -T /volume/clusters/new.partial /volume/clusters/new && sync": staging.name_cluster(
             stack, "new"

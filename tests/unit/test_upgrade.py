@@ -291,7 +291,7 @@ def test_a_rollback_that_fails_needs_a_person_and_can_be_tried_again(place, stac
 
 
 def test_ctrl_c_in_a_rollback_ends_it_all_the_same(place, well, upgraded):
-    well.processes.on_call("compose up -d --no-deps", interrupt, lambda _: Finished(0, "", ""))
+    well.processes.on_call("compose up -d", interrupt, lambda _: Finished(0, "", ""))
     with pytest.raises(InterruptedByOperatorError):
         roll_back(place, well, yes=True)
     assert upgraded.current == FIRST

@@ -30,7 +30,8 @@ def verified(result: BackupSet) -> list[str]:
 def backups(result: Backups) -> list[str]:
     """The sets of a folder."""
     damaged = [f"{name}: cannot be read as a backup set" for name in result.damaged]
-    return [*(set_line(each) for each in result.sets), *damaged, f"{len(result.sets)} sets in {result.folder}"]
+    lines = [f"{set_line(each)}  {age} hours old" for each, age in zip(result.sets, result.ages, strict=True)]
+    return [*lines, *damaged, f"{len(result.sets)} sets in {result.folder}"]
 
 
 def backed_up(result: BackedUp) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified
@@ -15,11 +16,18 @@ from chatwoot_ops.model.stack import DATABASE, Stack
 
 @dataclass(frozen=True, slots=True)
 class Backups:
-    """The sealed sets of a folder, oldest first, and folders that cannot be read as one."""
+    """The sealed sets of a folder, oldest first, with their ages in hours, and folders that cannot be read as one."""
 
     folder: str
     sets: tuple[BackupSet, ...]
+    ages: tuple[float, ...]
     damaged: tuple[str, ...]
+
+
+def age_in_hours(backup_set: BackupSet, host: Host) -> float:
+    """Hours since a set was made, by this machine's clock."""
+    made = datetime.fromisoformat(backup_set.manifest.created)
+    return round((host.clock.now() - made).total_seconds() / 3600, 1)
 
 
 def store_of(stack: Stack) -> BackupStore:
@@ -27,10 +35,11 @@ def store_of(stack: Stack) -> BackupStore:
     return BackupStore(stack.backup_folder)
 
 
-def list_sets(stack: Stack, _: Host) -> Backups:
+def list_sets(stack: Stack, host: Host) -> Backups:
     """The sets that there are."""
     store = store_of(stack)
-    return Backups(str(store.folder), store.sets(), store.damaged())
+    sets = store.sets()
+    return Backups(str(store.folder), sets, tuple(age_in_hours(each, host) for each in sets), store.damaged())
 
 
 def verify_set(stack: Stack, host: Host, name: str = "latest") -> BackupSet:
