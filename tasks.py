@@ -180,9 +180,9 @@ def backup(_: Context, verify: bool = False, set: str = "latest", json: bool = F
     Example: invoke backup --verify --set latest
     """
     from chatwoot_ops.operations import backup as backing_up
-    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations import backup_sets, opening
 
-    act = (lambda stack, host: backing_up.verify_set(stack, host, set)) if verify else backing_up.back_up
+    act = (lambda stack, host: backup_sets.verify_set(stack, host, set)) if verify else backing_up.back_up
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 
@@ -192,10 +192,9 @@ def backups(_: Context, json: bool = False) -> None:
 
     Example: invoke backups
     """
-    from chatwoot_ops.operations import backup as backing_up
-    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations import backup_sets, opening
 
-    perform(lambda place, host: backing_up.list_sets(opening.open_with(place, host), host), json=json)
+    perform(lambda place, host: backup_sets.list_sets(opening.open_with(place, host), host), json=json)
 
 
 @task(
@@ -251,8 +250,8 @@ def upgrade(_: Context, to: str = "", yes: bool = False, dry_run: bool = False, 
     Example: invoke upgrade --to v4.15.1-ce
     """
     from chatwoot_ops.operations import opening
-    from chatwoot_ops.operations.upgrade import intended_upgrade
     from chatwoot_ops.operations.upgrade import upgrade as move
+    from chatwoot_ops.operations.upgrade_plan import intended_upgrade
 
     act = intended_upgrade if dry_run else functools.partial(move, yes=yes)
     perform(lambda place, host: act(opening.open_with(place, host), host, to=to), json=json)

@@ -12,7 +12,7 @@ import bare
 import own
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.operations.backup import store_of
+from chatwoot_ops.operations.backup_sets import store_of
 from figures import counted, load, ratios, rounded, side_by_side, spread, verdict
 from filled import SIZES, described, filled_stack
 from result import Result

@@ -11,7 +11,8 @@ from pathlib import Path
 from chatwoot_ops.adapters.clock import Clock
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.http import Answer
-from chatwoot_ops.adapters.processes import Processes, SessionEndedError
+from chatwoot_ops.adapters.pipes import SessionEndedError
+from chatwoot_ops.adapters.processes import Processes
 from chatwoot_ops.model.command import Command, Finished
 
 NOW = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)

@@ -82,11 +82,13 @@ def test_migrate_twice_finds_nothing_to_do(running):
 
 
 def read_until(terminal, wanted):
-    """What a terminal shows until it has shown this."""
+    """What a terminal shows until it has shown this; where nothing comes Enter is pressed, as a person would."""
     shown, deadline = "", time.monotonic() + 90
     while wanted not in shown and time.monotonic() < deadline:
-        if select.select([terminal], [], [], 0.2)[0]:
+        if select.select([terminal], [], [], 10)[0]:
             shown += os.read(terminal, 4096).decode(errors="replace")
+        elif not shown:
+            os.write(terminal, b"\n")
     assert wanted in shown, shown
     return shown
 

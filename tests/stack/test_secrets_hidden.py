@@ -5,6 +5,7 @@ Every process's arguments are sampled while it runs; its containers' logs and it
 
 import os
 import signal
+import stat
 import subprocess
 import tempfile
 import threading
@@ -123,18 +124,32 @@ def container_there(project):
     return lambda: leftovers(project)["containers"]
 
 
+# Whole copies of .env, for the way back of a restore and of an upgrade: as secret as .env itself, and kept like it.
+KEPT_SETTINGS = "env-before-"
+
+
+def mode_of(file):
+    """The rights of a file, None where it is gone already."""
+    with suppress(FileNotFoundError):
+        return stat.S_IMODE(file.stat().st_mode)
+    return None
+
+
 class Watch:
     """What a rehearsal's containers logged and its files held, read again and again until they are gone."""
 
     def __init__(self, folder):
         self.folder, self.project = folder, project_of(folder)
-        self.values, self.logs, self.files = {}, {}, {}
+        self.values, self.logs, self.files, self.kept = {}, {}, {}, {}
 
     def look(self):
         if (self.folder / ".env").exists():
             with suppress(Exception):
                 self.values.update(read_env_file(self.folder / ".env").values)
         for file in self.folder.glob("state/*"):
+            if file.name.startswith(KEPT_SETTINGS):
+                self.kept[file.name] = mode_of(file) or self.kept.get(file.name, 0o600)
+                continue
             self.files[file.name] = read(file) or self.files.get(file.name, "")
         for container in leftovers(self.project)["containers"]:
             done = docker("logs", container, check=False)
@@ -173,6 +188,13 @@ def test_the_sampler_sees_a_secret_that_is_put_into_an_argv():
         wait_for(lambda: sampler.holds("made-up-secret-in-argv"), "seen", 5)
         bad.kill()
     assert not sampler.holds("a-secret-that-nobody-wrote")
+
+
+def test_copies_of_the_settings_kept_for_the_way_back_are_their_owners_alone(watched):
+    _, watch, _ = watched
+    kept = watch.kept
+    assert set(kept) >= {"env-before-restore", "env-before-upgrade"}
+    assert set(kept.values()) == {0o600}
 
 
 @pytest.mark.parametrize("name", GENERATED)

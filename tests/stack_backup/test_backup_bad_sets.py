@@ -9,11 +9,11 @@ import pytest
 
 from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.files import write_atomically
-from chatwoot_ops.model.backup_set import to_json
+from chatwoot_ops.model.manifest import to_json
 from stack_backup.support import live, lost, sets
 
 ARTIFACTS = ("database.dump", "storage.tar", "settings.env.age")
-FLIPS = 2
+SAMPLE = [pytest.param(name, marks=() if name == "storage.tar" else pytest.mark.matrix) for name in ARTIFACTS]
 EVERY_FLIP = 150
 
 
@@ -32,7 +32,7 @@ def untouched(standing):
 
 
 @pytest.fixture
-def refused(standing, copy, untouched):  # noqa: ARG001 - compares afterwards
+def refused(standing, copy, untouched):
     """Checks that a restore of the copy is refused with a code and words."""
 
     def check(code, *words, flags=()):
@@ -49,7 +49,7 @@ def rewrite(folder, **changed):
     write_atomically(folder / "manifest.json", to_json(replace(read_set(folder).manifest, **changed)))
 
 
-@pytest.mark.parametrize("name", ARTIFACTS)
+@pytest.mark.parametrize("name", SAMPLE)
 def test_a_truncated_artifact(copy, refused, name):
     path = copy / name
     path.write_bytes(path.read_bytes()[:-1])
@@ -72,18 +72,14 @@ def flip(path, chance):
 
 @pytest.mark.parametrize("name", [*ARTIFACTS, "manifest.json"])
 def test_a_flipped_bit(copy, refused, name):
-    path, chance = copy / name, random.Random(name)  # noqa: S311 - the same places each time
-    whole = path.read_bytes()
-    for _ in range(FLIPS):
-        flip(path, chance)
-        refused(13, "damaged")
-        path.write_bytes(whole)
+    flip(copy / name, random.Random(name))  # noqa: S311 - the same place each time
+    refused(13, "damaged")
 
 
 @pytest.mark.matrix
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", [*ARTIFACTS, "manifest.json"])
-def test_a_flipped_bit_at_many_places_is_seen_by_verify(standing, copy, untouched, name):  # noqa: ARG001 - compares
+def test_a_flipped_bit_at_many_places_is_seen_by_verify(standing, copy, untouched, name):
     path, chance = copy / name, random.Random(f"many {name}")  # noqa: S311 - the same places each time
     whole = path.read_bytes()
     for _ in range(EVERY_FLIP):
@@ -93,13 +89,13 @@ def test_a_flipped_bit_at_many_places_is_seen_by_verify(standing, copy, untouche
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("name", ARTIFACTS)
+@pytest.mark.parametrize("name", SAMPLE)
 def test_an_artifact_that_is_missing(copy, refused, name):
     (copy / name).unlink()
     refused(13, f"{name}: cannot be read")
 
 
-def test_a_set_that_was_never_sealed(standing, untouched):  # noqa: ARG001 - compares afterwards
+def test_a_set_that_was_never_sealed(standing, untouched):
     whole = sets(standing)[0]
     partial = shutil.copytree(whole, whole.parent / "20990101T000000Z-logical.partial")
     try:
@@ -110,7 +106,7 @@ def test_a_set_that_was_never_sealed(standing, untouched):  # noqa: ARG001 - com
         shutil.rmtree(partial)
 
 
-def test_a_damaged_set_in_the_folder_is_listed_as_such_and_is_not_the_latest(standing, untouched):  # noqa: ARG001
+def test_a_damaged_set_in_the_folder_is_listed_as_such_and_is_not_the_latest(standing, untouched):
     whole = sets(standing)[0]
     damaged = shutil.copytree(whole, whole.parent / "20990101T000000Z-logical")
     try:
@@ -122,7 +118,7 @@ def test_a_damaged_set_in_the_folder_is_listed_as_such_and_is_not_the_latest(sta
         shutil.rmtree(damaged)
 
 
-def test_a_set_that_is_not_there(standing, untouched):  # noqa: ARG001 - compares afterwards
+def test_a_set_that_is_not_there(standing, untouched):
     standing.invoke("restore", "--set", "20200101T000000Z-logical", "--yes", code=13)
 
 
@@ -148,7 +144,7 @@ def test_a_set_that_promises_other_data_than_it_holds_is_found_before_it_serves(
     tables = {**data.tables, "public.messages": data.tables["public.users"]}
     rewrite(copy, data=replace(data, tables=tables))
     refused(26, "public.messages")
-    assert not [name for name in live(standing)[2] if name.endswith(".partial")]
+    assert standing.one_offs() == []
 
 
 def test_one_changed_character_in_a_key_is_refused_by_its_fingerprint(standing, refused):

@@ -9,13 +9,14 @@ import requests
 
 from chatwoot_ops.operations.rehearse import SANDBOX
 from stack.tools import docker, wait_for
-from stack_backup.support import clusters, live, lost, rows, sets, writing
+from stack_backup.support import cluster, clusters, live, lost, rows, sets, writing
 
 NEW = ("upgrade", "--to", "v4.15.1-ce", "--yes")
 SICK = "chatwoot-sandbox/broken:v4.15.3-ce"
 # The release says that it is 4.15.3, and its worker ends at once: customers can write, but it never gets healthy.
 SICK_FILE = f"""FROM {SANDBOX.newer}
 RUN sed -i "s/4.15.1/4.15.3/" /app/config/app.yml \\
+ && sed -i "s/(4, 15, 2)/(9, 9, 9)/" /app/chatwoot_fake/prepare/migrations.py \\
  && mv /usr/local/bin/bundle /usr/local/bin/bundle.well \\
  && printf '#!/bin/sh\\ncase "$*" in *sidekiq*) exit 1;; esac\\nexec bundle.well "$@"\\n' > /usr/local/bin/bundle \\
  && chmod +x /usr/local/bin/bundle
@@ -33,7 +34,7 @@ def as_before(stack, before):
     """Release, data and way to serve are what they were."""
     assert stack.settings["CHATWOOT_RELEASE"] == "v4.14.2-ce"
     assert stack.journal() == ""
-    assert live(stack)[1] == before
+    assert cluster(stack) == before
     assert stack.sql("SELECT count(*) FROM schema_migrations") == "135"
     assert lost(stack, stack.in_set) == []
     assert requests.get(f"{stack.url}/api", timeout=20).json()["version"] == "4.14.2"
@@ -42,7 +43,7 @@ def as_before(stack, before):
 
 
 def test_an_upgrade_shows_its_plan_makes_a_set_keeps_the_old_cluster_and_can_be_rolled_back(old_standing):
-    stack, before = old_standing, live(old_standing)[1]
+    stack, before = old_standing, cluster(old_standing)
     earlier = sets(stack)
     refused = stack.invoke("upgrade", "--to", "v4.15.1-ce", code=14)
     for word in ("From v4.14.2-ce to v4.15.1-ce", "3 migrations will run: 20260604000000", "backup sets are there"):
@@ -52,7 +53,7 @@ def test_an_upgrade_shows_its_plan_makes_a_set_keeps_the_old_cluster_and_can_be_
     assert stack.settings["CHATWOOT_RELEASE"] == "v4.15.1-ce"
     assert len(sets(stack)) == len(earlier) + 1
     assert before.removeprefix("clusters/") in clusters(stack)
-    assert live(stack)[1] != before
+    assert cluster(stack) != before
     assert requests.get(f"{stack.url}/api", timeout=20).json()["version"] == "4.15.1"
     assert lost(stack, stack.in_set) == []
     stack.invoke("smoke", "--quick")
@@ -81,7 +82,7 @@ def refusals(stack):
 
 
 def test_a_release_that_fails_in_the_middle_of_migrating_is_undone_while_customers_write(old_standing):
-    before = live(old_standing)[1]
+    before = cluster(old_standing)
     with writing(old_standing, 1) as (person,):
         answer = old_standing.invoke("upgrade", "--to", "v4.15.2-ce", "--yes", code=23)
     assert "was rolled back" in answer.err
@@ -91,7 +92,7 @@ def test_a_release_that_fails_in_the_middle_of_migrating_is_undone_while_custome
 
 
 def test_a_release_that_never_gets_healthy_is_undone(old_standing, sick):
-    before, known = live(old_standing)[1], rows(old_standing)["messages"]
+    before, known = cluster(old_standing), rows(old_standing)["messages"]
     answer = old_standing.invoke("upgrade", "--to", sick, "--yes", code=23, timeout=580)
     assert "chatwoot-sidekiq" in answer.err
     as_before(old_standing, before)
@@ -99,9 +100,9 @@ def test_a_release_that_never_gets_healthy_is_undone(old_standing, sick):
 
 
 def test_once_customers_wrote_to_it_a_sick_release_stays_and_both_ways_are_named(old_standing, sick):
-    stack, before = old_standing, live(old_standing)[1]
+    stack, before = old_standing, cluster(old_standing)
     with stack.in_background("upgrade", "--to", sick, "--yes") as task:
-        wait_for(lambda: stack.journal() and stack.last_step() == "start", "the new release starts", 120)
+        wait_for(lambda: stack.journal() and stack.last_step() == "start", "the new release starts", 240)
         wait_for(lambda: version(stack) == "4.15.3", "its web serves", 60)
         written = stack.client.write("written to the sick release")
         out, _ = task.communicate(timeout=400)

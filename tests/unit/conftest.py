@@ -1,8 +1,9 @@
-"""Every unit test has its locks in a folder of its own."""
+"""Every unit test has its locks in a folder of its own, and fingerprints that take no time."""
 
 import pytest
 
 from chatwoot_ops.adapters import lock
+from chatwoot_ops.model import encrypted
 from fakes import fake_host
 from world import healthy_host, place_in, stack_in
 
@@ -10,6 +11,11 @@ from world import healthy_host, place_in, stack_in
 @pytest.fixture(autouse=True)
 def _own_locks(monkeypatch, tmp_path_factory):
     monkeypatch.setattr(lock, "_FOLDERS", (tmp_path_factory.mktemp("locks"),))
+
+
+@pytest.fixture(autouse=True)
+def _quick_fingerprints(monkeypatch):
+    monkeypatch.setattr(encrypted, "FINGERPRINT_ROUNDS", 10)
 
 
 @pytest.fixture

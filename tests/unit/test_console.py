@@ -10,12 +10,15 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from chatwoot_ops import console
+from chatwoot_ops.console import reporter as reporting
+from chatwoot_ops.console.rendering import RENDERERS
 from chatwoot_ops.errors import CommandFailedError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.operations.administrator import Applicant
-from chatwoot_ops.operations.backup import BackedUp, Backups
+from chatwoot_ops.operations.backup import BackedUp
+from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.containers import Container
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.recover import Recovered
@@ -57,7 +60,7 @@ RESULTS = {
     "Recovered": Recovered("up", "start", ended=True, text="'up' was finished."),
     "BackupSet": a_set(),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
-    "Backups": Backups("/backups", (a_set(),), ("torn",)),
+    "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
     "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5),
     "Intended": Intended(("all of it",)),
     "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
@@ -75,7 +78,7 @@ KEYS = {
     "Recovered": "ended operation step text",
     "BackupSet": "manifest path size verified",
     "BackedUp": "seconds set warnings",
-    "Backups": "damaged folder sets",
+    "Backups": "ages damaged folder sets",
     "Restored": "away_seconds keys rows seconds source storage tables",
     "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
@@ -145,7 +148,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("BackedUp", "261 rows in 2 tables, 2 of 2 stored files proved"),
         ("BackedUp", "warning: no settings"),
         ("BackedUp", "Sealed in 2.5 s: /backups/20261124T080000Z-logical"),
-        ("Backups", LINE),
+        ("Backups", f"{LINE}  2.5 hours old"),
         ("Backups", "torn: cannot be read as a backup set"),
         ("Backups", "1 sets in /backups"),
         ("Restored", "261 rows in 2 tables, 4 encrypted values opened"),
@@ -199,7 +202,7 @@ def test_what_is_special_is_said(result, line, capsys):
 
 
 def test_every_result_has_a_rendering():
-    assert {"tuple", *RESULTS} == set(console._RENDERERS)
+    assert {"tuple", *RESULTS} == set(RENDERERS)
 
 
 def test_junit_has_failures_and_skips(tmp_path):
@@ -242,7 +245,7 @@ def test_where_nobody_sits_nobody_is_asked(monkeypatch):
 
 def test_a_password_is_read_without_echo(monkeypatch):
     monkeypatch.setattr("sys.stdin", Terminal())
-    monkeypatch.setattr(console, "getpass", SimpleNamespace(getpass=lambda prompt: f"read after {prompt}"))
+    monkeypatch.setattr(reporting, "getpass", SimpleNamespace(getpass=lambda prompt: f"read after {prompt}"))
     assert console.ConsoleReporter(FakeClock()).ask("Password", secret=True) == "read after Password: "
 
 

@@ -340,7 +340,7 @@ def test_the_keys_of_the_set_come_with_its_data_and_nothing_else_does(stack, wel
     (tmp_path / "key").write_text(private)
     sealed_with(stack, public)
     before = dict(values_of(stack))
-    restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True, identity=str(tmp_path / "key")))  # fmt: skip
+    restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True, identity=str(tmp_path / "key")))
     changed = {name for name, value in values_of(stack).items() if before.get(name) != value}
     assert changed == {"SECRET_KEY_BASE", "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY"}
     assert volume.swaps

@@ -14,7 +14,8 @@ from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import Place, unchecked_stack
 from chatwoot_ops.operations.secrets import GENERATED, existing_or_example
-from chatwoot_ops.operations.setup import set_up, web_processes
+from chatwoot_ops.operations.setup import set_up
+from chatwoot_ops.operations.sizing import web_processes
 from fakes import GIGABYTE, OK
 from world import DIGEST, FOLDER, INSTANCE, LOGIN_CLOSED, database_answer, place_in, stack_in, volume_answer
 

@@ -149,10 +149,19 @@ def test_sql_that_is_cut_off_is_refused(stack, keeping, dump):
 
 def test_the_new_cluster_is_waited_for_and_given_up_after_three_minutes(stack, keeping, tmp_path):
     start_cluster(stack, keeping, "op1", "new", tmp_path)
-    keeping.processes.on("docker exec -i chatwoot-restore-op1", code=2)
+    keeping.processes.on("docker exec -i chatwoot-restore-op1", code=2).on("docker logs", "")
     with pytest.raises(CommandFailedError, match="did not start"):
         start_cluster(stack, keeping, "op1", "new", tmp_path)
     assert keeping.clock.passed == pytest.approx(180, abs=1)
+
+
+def test_a_new_cluster_whose_container_ended_is_given_up_at_once_with_its_last_words(stack, keeping, tmp_path):
+    keeping.processes.on("docker exec -i chatwoot-restore-op1", code=1, stderr="Container 1a2b is not running")
+    keeping.processes.on("docker logs", "initdb: No space left on device")
+    with pytest.raises(CommandFailedError) as raised:
+        start_cluster(stack, keeping, "op1", "new", tmp_path)
+    assert raised.value.details == ("initdb: No space left on device",)
+    assert keeping.clock.passed == 0
 
 
 def test_all_of_the_new_cluster_is_read_in_one_session(stack, well):

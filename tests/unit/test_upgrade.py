@@ -18,7 +18,7 @@ from chatwoot_ops.errors import (
 )
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.upgrade import WAY_BACK, WayBack, parse_way_back, to_json, written_since
-from chatwoot_ops.operations.backup import store_of as sets_of
+from chatwoot_ops.operations.backup_sets import store_of as sets_of
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, save_settings
@@ -31,6 +31,7 @@ FIRST = "clusters/first"
 OLD = {"CHATWOOT_INSTANCE_ID": INSTANCE, "CHATWOOT_RELEASE": "v4.14.2-ce"}
 IMAGE = f"chatwoot/chatwoot:v4.14.2-ce@{DIGEST}"
 HIGH = "coalesce(max(id), 0)"
+AT_STOP = json.dumps(COUNTS)
 MORE = json.dumps({**COUNTS, "messages": 12, "contacts": 3})
 
 
@@ -90,7 +91,7 @@ def test_an_upgrade_backs_up_copies_migrates_pins_and_proves_in_this_order(stack
     assert (result.before, result.release, result.migrations) == ("v4.14.2-ce", "v4.15.1-ce", 1)
     places = order(
         well.processes,
-        "exec pg_dump",
+        "exec pg_dump --compress",
         "compose stop chatwoot-rails chatwoot-sidekiq",
         "compose stop chatwoot-db",
         "cp -a --reflink",
@@ -134,7 +135,7 @@ def test_the_plan_is_shown_and_an_upgrade_that_is_not_confirmed_touches_nothing(
 
 @pytest.mark.usefixtures("volume")
 def test_without_a_backup_set_there_is_no_upgrade(stack, well):
-    well.processes.on("exec pg_dump", code=1, stderr="broken")
+    well.processes.on("exec pg_dump --compress", code=1, stderr="broken")
     with pytest.raises(BackupFailedError) as caught:
         upgrade(stack, well, to="4.15.1", yes=True)
     assert caught.value.code == 22
@@ -177,7 +178,7 @@ def test_migrations_that_are_still_missing_are_a_failure_too(stack, well):
 
 
 def test_a_failure_after_customers_wrote_puts_nothing_back_and_says_what_they_wrote(stack, well, volume):
-    well.processes.on_call("compose up -d\n", *nth(1)).in_turn(HIGH, json.dumps(COUNTS), MORE)
+    well.processes.on_call("compose up -d\n", *nth(1)).in_turn(HIGH, AT_STOP, AT_STOP, MORE)
     with pytest.raises(StackUnhealthyError) as caught:
         upgrade(stack, well, to="4.15.1", yes=True)
     assert caught.value.code == 21
@@ -190,7 +191,7 @@ def test_a_failure_after_customers_wrote_puts_nothing_back_and_says_what_they_wr
 
 
 def test_a_database_that_cannot_be_asked_counts_as_written(stack, well, volume):
-    replies = [Finished(0, json.dumps(COUNTS), ""), Finished(2, "", "no answer")]
+    replies = [Finished(0, AT_STOP, ""), Finished(0, AT_STOP, ""), Finished(2, "", "no answer")]
     well.processes.on_call("compose up -d\n", *nth(1)).on_call(HIGH, *(lambda _, r=r: r for r in replies))
     with pytest.raises(StackUnhealthyError, match="the database cannot be asked what"):
         upgrade(stack, well, to="4.15.1", yes=True)
@@ -199,11 +200,18 @@ def test_a_database_that_cannot_be_asked_counts_as_written(stack, well, volume):
 
 @pytest.mark.usefixtures("volume")
 def test_rows_before_the_new_release_served_are_nobodys_loss(stack, well):
-    well.processes.on_call("db:chatwoot_prepare", *nth(1)).in_turn(HIGH, json.dumps(COUNTS), MORE)
+    well.processes.on_call("db:chatwoot_prepare", *nth(1)).in_turn(HIGH, AT_STOP, AT_STOP, MORE)
     with pytest.raises(UpgradeRolledBackError):
         upgrade(stack, well, to="4.15.1", yes=True)
     assert len(well.processes.ran_with(HIGH)) == 0
-    assert sum(HIGH in (each.stdin or "") for each in well.processes.ran) == 1
+    assert sum(HIGH in (each.stdin or "") for each in well.processes.ran) == 2
+
+
+def test_what_was_written_while_the_web_was_stopped_is_in_the_copy_and_no_loss(stack, well, volume):
+    well.processes.on_call("compose up -d\n", *nth(1)).in_turn(HIGH, AT_STOP, MORE, MORE)
+    with pytest.raises(UpgradeRolledBackError):
+        upgrade(stack, well, to="4.15.1", yes=True)
+    assert volume.current == FIRST
 
 
 @pytest.mark.usefixtures("volume")
@@ -232,7 +240,7 @@ def test_ctrl_c_before_the_start_puts_back_and_is_an_interruption(stack, well, v
 
 def test_ctrl_c_after_customers_wrote_puts_nothing_back(stack, well, volume):
     well.processes.on_call("compose up -d\n", interrupt, lambda _: Finished(0, "", ""))
-    well.processes.in_turn(HIGH, json.dumps(COUNTS), MORE)
+    well.processes.in_turn(HIGH, AT_STOP, AT_STOP, MORE)
     with pytest.raises(StackUnhealthyError, match="it was interrupted"):
         upgrade(stack, well, to="4.15.1", yes=True)
     assert volume.current != FIRST
@@ -283,7 +291,7 @@ def test_a_rollback_that_fails_needs_a_person_and_can_be_tried_again(place, stac
 
 
 def test_ctrl_c_in_a_rollback_ends_it_all_the_same(place, well, upgraded):
-    well.processes.on_call("compose up -d --no-deps", interrupt, lambda _: Finished(0, "", ""))
+    well.processes.on_call("compose up -d", interrupt, lambda _: Finished(0, "", ""))
     with pytest.raises(InterruptedByOperatorError):
         roll_back(place, well, yes=True)
     assert upgraded.current == FIRST

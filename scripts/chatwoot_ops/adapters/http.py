@@ -9,8 +9,6 @@ from typing import Any
 
 import requests
 
-FAKE_HEADER = "X-Chatwoot-Fake"
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -7,19 +7,16 @@ import os
 import shutil
 import signal
 import subprocess
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Thread
-from typing import IO
 
+from chatwoot_ops.adapters.pipes import INTERRUPT_GRACE_SECONDS, Drain, Session, SessionEndedError, write_all
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.command import Command, Finished
 
 LAST_LINES = 15
 CHUNK_BYTES = 1024 * 1024
-INTERRUPT_GRACE_SECONDS = 20
 _MASK = "********"
 _PR_SET_PDEATHSIG = 1
 _SHORTEST_MASKED = 6
@@ -33,65 +30,6 @@ def _die_with_parent() -> None:
 def _environment(command: Command) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if key not in command.without}
     return {**inherited, **command.environment}
-
-
-class SessionEndedError(Exception):
-    """The program at the other end of a session is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A running program that answers line by line."""
-
-    child: subprocess.Popen[bytes]
-
-    def send(self, text: str) -> None:
-        """Writes text to it."""
-        try:
-            if self.child.stdin:
-                self.child.stdin.write(text.encode())
-                self.child.stdin.flush()
-        except BrokenPipeError as error:
-            raise SessionEndedError from error
-
-    def read_line(self) -> str:
-        """Its next line, without the line end."""
-        line = self.child.stdout.readline() if self.child.stdout else b""
-        if not line:
-            raise SessionEndedError
-        return line.decode(errors="replace").rstrip("\n")
-
-    def close(self) -> None:
-        """Ends its standard input."""
-        if self.child.stdin:
-            self.child.stdin.close()
-
-
-class _Drain:
-    """Reads a pipe in a thread of its own, so that a talkative program never blocks; keeps the last lines."""
-
-    def __init__(self, pipe: IO[bytes] | None) -> None:
-        self._lines: deque[str] = deque(maxlen=200)
-        self._thread = Thread(target=self._read, args=(pipe,), daemon=True)
-        self._thread.start()
-
-    def _read(self, pipe: IO[bytes] | None) -> None:
-        for line in pipe or ():
-            self._lines.append(line.decode(errors="replace"))
-
-    def text(self) -> str:
-        """What was read, once the pipe is at its end."""
-        self._thread.join(timeout=INTERRUPT_GRACE_SECONDS)
-        return "".join(self._lines)
-
-
-def _write_all(pipe: IO[bytes], chunks: Iterable[bytes]) -> None:
-    # The program may end before its input does; its exit code then says why.
-    with suppress(BrokenPipeError):
-        for chunk in chunks:
-            pipe.write(chunk)
-    with suppress(BrokenPipeError):
-        pipe.close()
 
 
 @dataclass(slots=True)
@@ -151,7 +89,7 @@ class Processes:
         Raises CommandFailedError like run.
         """
         child = self._start_binary(command, subprocess.DEVNULL)
-        errors = _Drain(child.stderr)
+        errors = Drain(child.stderr)
         try:
             while chunk := child.stdout.read(CHUNK_BYTES) if child.stdout else b"":
                 sink(chunk)
@@ -167,10 +105,10 @@ class Processes:
         Raises CommandFailedError like run.
         """
         child = self._start_binary(command, subprocess.PIPE)
-        errors, output = _Drain(child.stderr), _Drain(child.stdout)
+        errors, output = Drain(child.stderr), Drain(child.stdout)
         try:
             if child.stdin:
-                _write_all(child.stdin, chunks)
+                write_all(child.stdin, chunks)
             child.wait(timeout=command.timeout)
         except BaseException:
             self._kill(child)
@@ -185,9 +123,9 @@ class Processes:
         Raises CommandFailedError when it ended by itself, or badly.
         """
         child = self._start_binary(command, subprocess.PIPE)
-        errors = _Drain(child.stderr)
+        errors = Drain(child.stderr)
         try:
-            yield Session(child)
+            yield Session(child.stdin, child.stdout)
             child.wait(timeout=INTERRUPT_GRACE_SECONDS)
         except SessionEndedError:
             child.wait()
@@ -198,7 +136,7 @@ class Processes:
             raise
         self._require_end(command, child, errors)
 
-    def _require_end(self, command: Command, child: subprocess.Popen[bytes], errors: _Drain) -> None:
+    def _require_end(self, command: Command, child: subprocess.Popen[bytes], errors: Drain) -> None:
         if child.returncode != 0:
             finished = Finished(child.returncode, "", errors.text())
             raise self._failure(

@@ -9,6 +9,7 @@ from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import Stack
 
 OPERATION_LABEL = "chatwoot-ops.operation"
+_QUIET = ("--ansi", "never", "--progress", "quiet")
 
 
 def compose(
@@ -22,19 +23,9 @@ def compose(
 ) -> Command:
     """A Compose call for this stack: its project, its files, its settings, and none of the shell's variables."""
     files = tuple(part for file in stack.compose_files for part in ("-f", str(file)))
-    base = (
-        str(program),
-        "--ansi",
-        "never",
-        "--progress",
-        "quiet",
-        "-p",
-        stack.project,
-        "--env-file",
-        str(stack.env_file),
-    )
+    options = (*_QUIET, "-p", stack.project, "--env-file", str(stack.env_file), *files)
     return Command(
-        (*base, *files, *verb),
+        (str(program), *options, *verb),
         purpose,
         environment={"CHATWOOT_ENV_FILE": str(stack.env_file), **stack.overrides},
         without=frozenset(item.key for item in stack.settings.schema),

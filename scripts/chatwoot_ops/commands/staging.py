@@ -85,6 +85,11 @@ def end(stack: Stack, operation: str) -> Command:
     return docker("stop", "--time", "120", container(stack, operation), purpose="Stopping the new cluster", timeout=240)
 
 
+def last_words(stack: Stack, operation: str) -> Command:
+    """What the container said last."""
+    return docker("logs", "--tail", "12", container(stack, operation), purpose="Reading why it did not start")
+
+
 def remove(stack: Stack, operation: str) -> Command:
     """Ends the container at once, server and all."""
     return docker("rm", "--force", container(stack, operation), purpose="Removing the one-off container")

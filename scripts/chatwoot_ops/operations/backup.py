@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from chatwoot_ops.adapters import age
-from chatwoot_ops.adapters.backup_store import BackupStore, PartialSet, checksum_problems, mark_verified
+from chatwoot_ops.adapters.backup_store import BackupStore, PartialSet
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import backup as commands
-from chatwoot_ops.errors import BackupFailedError, BackupSetInvalidError, OpsError, PreflightFailedError
+from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedError
 from chatwoot_ops.model.backup_set import (
     DATABASE_ARTIFACT,
     SETTINGS_ARTIFACT,
@@ -24,7 +23,8 @@ from chatwoot_ops.model.backup_set import (
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
-from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
+from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.digests import DIGEST, SEQUENCES, read_digest
 from chatwoot_ops.operations.storage import BLOBS, prove_archive
@@ -46,26 +46,12 @@ class BackedUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Backups:
-    """The sealed sets of a folder, oldest first, and folders that cannot be read as one."""
-
-    folder: str
-    sets: tuple[BackupSet, ...]
-    damaged: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Contents:
     """What went into a set, for its manifest."""
 
     data: DataDigest
     storage: StorageProof
     settings_included: bool
-
-
-def store_of(stack: Stack) -> BackupStore:
-    """The stack's backup sets."""
-    return BackupStore(stack.backup_folder)
 
 
 def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: str = "") -> BackedUp:
@@ -182,35 +168,3 @@ def _require_room(stack: Stack, host: Host) -> None:
         raise PreflightFailedError(
             "There is no room for a backup set", details=(text,), remedy="Free some, or set BACKUP_FOLDER."
         )
-
-
-def list_sets(stack: Stack, _: Host) -> Backups:
-    """The sets that there are."""
-    store = store_of(stack)
-    return Backups(str(store.folder), store.sets(), store.damaged())
-
-
-def verify_set(stack: Stack, host: Host, name: str = "latest") -> BackupSet:
-    """Reads back every artifact's checksum and the dump's own table of contents; notes the time in the set.
-
-    Raises BackupSetInvalidError naming everything that is wrong.
-    """
-    backup_set = store_of(stack).find(name)
-    host.reporter.step(f"Verifying {backup_set.manifest.name}")
-    require_whole(stack, host, backup_set)
-    mark_verified(backup_set, host.clock.stamp())
-    return store_of(stack).find(backup_set.path)
-
-
-def require_whole(stack: Stack, host: Host, backup_set: BackupSet) -> None:
-    """Raises BackupSetInvalidError unless every artifact is what was written and the dump can be read."""
-    problems = checksum_problems(backup_set)
-    if not problems:
-        command = commands.dump_contents(stack.images[DATABASE], Path(backup_set.path), DATABASE_ARTIFACT)
-        listed = host.processes.try_run(command)
-        problems = (
-            () if listed.code == 0 else (f"{DATABASE_ARTIFACT}: {host.processes.mask(listed.stderr.strip())[-200:]}",)
-        )
-    if problems:
-        remedy = "Take another set ('invoke backups'); this one is not used. Nothing was changed."
-        raise BackupSetInvalidError(f"The set {backup_set.manifest.name} is damaged", details=problems, remedy=remedy)

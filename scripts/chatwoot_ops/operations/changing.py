@@ -74,19 +74,27 @@ def changing(
         _refuse_when_cut_off(store, resume)
         opening = Opening(operation, uuid4().hex[:12], user, os.getpid(), started, dict(options or {}))
         store.open(opening, resume.steps if resume else ())
-        kept = resume is not None and operation in KEPT
-        try:
-            yield Change(opening, store, host, resume)
-        except KeyboardInterrupt as error:
-            end_one_offs(stack, host)
-            store.close(opening, "interrupted", keep=kept)
-            remedy = f"The stack can be used as it is; 'invoke {operation}' can be run again."
-            raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
-        except OpsError as error:
-            end_one_offs(stack, host)
-            store.close(opening, f"failed with {error.code}", keep=kept)
-            raise
-        store.close(opening, "done")
+        change = Change(opening, store, host, resume)
+        with _written_down(stack, change):
+            yield change
+
+
+@contextmanager
+def _written_down(stack: Stack, change: Change) -> Iterator[None]:
+    operation = change.opening.operation
+    kept = change.resumed is not None and operation in KEPT
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        end_one_offs(stack, change.host)
+        change.store.close(change.opening, "interrupted", keep=kept)
+        remedy = f"The stack can be used as it is; 'invoke {operation}' can be run again."
+        raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
+    except OpsError as error:
+        end_one_offs(stack, change.host)
+        change.store.close(change.opening, f"failed with {error.code}", keep=kept)
+        raise
+    change.store.close(change.opening, "done")
 
 
 def require_quiet(stack: Stack, host: Host, operation: str) -> None:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
-from chatwoot_ops.commands import compose, docker
-from chatwoot_ops.errors import RefusedError, StackLockedError
+from chatwoot_ops.commands import compose
+from chatwoot_ops.errors import StackLockedError
 from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import back_up
-from chatwoot_ops.operations.backup import store_of as sets_of
+from chatwoot_ops.operations.backup_sets import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
-from chatwoot_ops.operations.containers import wait_until_healthy
-from chatwoot_ops.operations.database import database_state
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
 from chatwoot_ops.operations.restore import RestoreOptions, restore
@@ -28,6 +25,7 @@ from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
 from chatwoot_ops.operations.source import source_again
 from chatwoot_ops.operations.swapping import finish_swapped, undo_restore
+from chatwoot_ops.operations.undo_setup import undo_setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,48 +96,6 @@ def _finish_setup(place: Place, _: Stack, host: Host, journal: Journal) -> SetUp
     return set_up(place, host, who, quick=bool(options.get("quick")), resume=journal)
 
 
-def _undo_setup(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    """Takes away what this set-up made: containers, and volumes only where nobody can have used them yet."""
-    created = [str(name) for name in journal.facts("volumes").get("created", [])]
-    # Asked before the journal says that an undo began: --finish must still mean setup.
-    if created and _reached_people(journal) and _has_users(stack, host):
-        raise RefusedInUseError
-    with changing(stack, host, "undo-setup", resume=journal) as change:
-        change.step("down", "Taking the stack down")
-        host.processes.run(compose.down(stack, host.compose))
-        if created:
-            change.step("remove-volumes", "Removing the volumes that set-up had made", names=created)
-            write_env_file(
-                place.env_file, with_values(read_env_file(place.env_file).text, {"CHATWOOT_INSTANCE_ID": ""})
-            )
-            host.processes.run(docker.remove_volumes(*created))
-
-
-def _reached_people(journal: Journal) -> bool:
-    # From the start of the web on, whoever reaches the port can have made an account.
-    # An undo that was itself cut off had this answered, and may have stopped the database since.
-    first = journal.opening.operation == "setup"
-    return first and any(each.step == "start" for each in journal.steps)
-
-
-def _has_users(stack: Stack, host: Host) -> bool:
-    host.processes.run(compose.up(stack, host.compose, DATABASE))
-    wait_until_healthy(stack, host, (DATABASE,))
-    return database_state(stack, host).users > 0
-
-
-class RefusedInUseError(RefusedError):
-    """Set-up had reached the first administrator: people may use the stack already."""
-
-    code = StackLockedError.code
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The stack has users already; undoing set-up would remove their data",
-            remedy="Type 'invoke recover --finish'.",
-        )
-
-
 def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
     with changing(stack, host, "secrets", resume=journal) as change:
         fill(place, change)
@@ -204,7 +160,7 @@ FINISH: dict[str, Action] = {
     "upgrade": _finish_upgrade,
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
     "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
-    "undo-setup": _undo_setup,
+    "undo-setup": undo_setup,
     "undo-up": _stop,
     "undo-secrets": _close,
     "undo-migrate": _close,
@@ -212,7 +168,7 @@ FINISH: dict[str, Action] = {
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
-    "setup": _undo_setup,
+    "setup": undo_setup,
     "secrets": _close,
     "up": _stop,
     "down": _undo_down,
@@ -222,7 +178,7 @@ UNDO: dict[str, Action] = {
     "upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
     "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
-    "undo-setup": _undo_setup,
+    "undo-setup": undo_setup,
     "undo-up": _stop,
     "undo-secrets": _close,
     "undo-migrate": _close,

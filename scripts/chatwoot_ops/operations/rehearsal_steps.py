@@ -13,7 +13,8 @@ from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError, Upgra
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, Stack
-from chatwoot_ops.operations.backup import back_up, store_of, verify_set
+from chatwoot_ops.operations.backup import back_up
+from chatwoot_ops.operations.backup_sets import store_of, verify_set
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.running import restart

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import docker, staging
 from chatwoot_ops.errors import (
-    BackupSetInvalidError,
     ConfirmationMissingError,
     OpsError,
 )
-from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
+from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.operations.backup import require_whole
+from chatwoot_ops.operations.backup_sets import require_whole
+from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.changing import Change, changing
-from chatwoot_ops.operations.database import versions_of_image
 from chatwoot_ops.operations.images import get_images
-from chatwoot_ops.operations.instance import RECORD_ANEW
-from chatwoot_ops.operations.keys import key_problems
 from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
@@ -36,8 +32,6 @@ from chatwoot_ops.operations.restore_settings import (
     write_keys,
 )
 from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
-from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
-from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
 from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
 
@@ -158,8 +152,8 @@ def _restore(  # noqa: PLR0917 - one story, told once
     cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     try:
-        staged = _stage(stack, host, source, change, cluster, migrate=options.migrate)
-        proof = _storage(stack, host, source, change, staged)
+        staged = build_cluster(stack, host, source, change, cluster, migrate=options.migrate)
+        proof = restore_files(stack, host, source, change, staged)
     except BaseException as error:
         drop_staged(stack, host, change.opening.id, cluster)
         if isinstance(error, OpsError):
@@ -174,62 +168,3 @@ def _restore(  # noqa: PLR0917 - one story, told once
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
     return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away)
-
-
-def _stage(stack: Stack, host: Host, source: Source, change: Change, cluster: str, *, migrate: bool) -> Staged:
-    operation = change.opening.id
-    change.step("stage", "Making a cluster beside the one that serves", cluster=cluster, operation=operation)
-    start_cluster(stack, host, operation, cluster, source.dump.parent)
-    change.step("load", "Loading the dump")
-    load(stack, host, operation, source.dump)
-    change.step("prove", "Proving the new cluster")
-    staged = read_staged(stack, host, operation)
-    problems = (
-        *_problems(source, staged, foreign_owners(stack, host, operation)),
-        *key_problems(staged.samples, stack.settings.values),
-    )
-    if problems:
-        raise BackupSetInvalidError("The new cluster is not what the source promises", details=problems)
-    _require_release(stack, host, staged, migrate=migrate)
-    anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
-    host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
-    host.processes.run(staging.end(stack, operation))
-    # An ended container still holds the volume: nobody could remove it then.
-    host.processes.run(staging.remove(stack, operation))
-    host.processes.run(staging.name_cluster(stack, cluster))
-    return staged
-
-
-def _problems(source: Source, staged: Staged, foreign: int) -> tuple[str, ...]:
-    found = [f"{foreign} tables or sequences do not belong to Chatwoot's role"] if foreign else []
-    if source.set is not None:
-        found += differences(source.set.manifest.data, staged.data)
-    return tuple(found)
-
-
-def _require_release(stack: Stack, host: Host, staged: Staged, *, migrate: bool) -> None:
-    known, there = versions_of_image(stack, host), set(staged.data.migrations)
-    newer, lacking = sorted(there - known), sorted(known - there)
-    if newer:
-        text = f"The data is of a newer release than the image: {len(newer)} migrations are unknown to it"
-        raise BackupSetInvalidError(text, details=tuple(newer), remedy="Restore it with its own release.")
-    if lacking and not migrate:
-        text = f"The data is of an older release than the image: {len(lacking)} migrations are missing"
-        raise BackupSetInvalidError(
-            text, details=tuple(lacking), remedy="Restore it with its own release, or add --migrate."
-        )
-
-
-def _storage(stack: Stack, host: Host, source: Source, change: Change, staged: Staged) -> StorageProof:
-    change.step("storage", "Restoring the stored files")
-    archive = source.storage or (Path(source.set.path) / STORAGE_ARTIFACT if source.set else None)
-    if archive is not None:
-        place_archive(stack, host, archive)
-    proof = prove_files(files_in_volume(stack, host), staged.blobs)
-    known = source.set.manifest.storage if source.set else None
-    missing = set(proof.missing) - set(known.missing if known else ())
-    wrong = set(proof.wrong) - set(known.wrong if known else ())
-    if archive is not None and (missing or wrong):
-        details = (*(f"missing: {key}" for key in sorted(missing)), *(f"wrong: {key}" for key in sorted(wrong)))
-        raise BackupSetInvalidError("Stored files do not match the rows", details=details[:20])
-    return proof

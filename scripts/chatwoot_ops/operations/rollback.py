@@ -17,7 +17,7 @@ from chatwoot_ops.errors import (
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK, WayBack, parse_way_back, written_since
-from chatwoot_ops.operations.backup import store_of
+from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.opening import Place, open_with

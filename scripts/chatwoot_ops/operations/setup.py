@@ -12,7 +12,6 @@ from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.settings import Settings
-from chatwoot_ops.model.size import parse_size
 from chatwoot_ops.model.stack import DATABASE, SERVICES, Stack
 from chatwoot_ops.operations import administrator as first
 from chatwoot_ops.operations.changing import Change, changing, require_quiet
@@ -20,20 +19,15 @@ from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import database_state
 from chatwoot_ops.operations.images import get_images, pin_images, require_community
 from chatwoot_ops.operations.instance import record_instance
-from chatwoot_ops.operations.migrate import (
-    needs_preparing,
-    open_first_run_page_if_lost,
-    prepare,
-    start_data_services,
-)
+from chatwoot_ops.operations.migrate import needs_preparing, open_first_run_page_if_lost, prepare, start_data_services
 from chatwoot_ops.operations.opening import Place, open_before_secrets, open_stack
 from chatwoot_ops.operations.preflight import preflight, require
 from chatwoot_ops.operations.secrets import GENERATED, existing_or_example, fill
+from chatwoot_ops.operations.sizing import web_processes
 from chatwoot_ops.operations.smoke import smoke
 from chatwoot_ops.operations.volumes import VolumeState, create_volume, look_into, mark_volume, unmark, volume_checks
 
 NOBODY = first.Applicant()
-MEMORY_OF_A_WEB_PROCESS = 400 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +58,42 @@ def set_up(
     require_community(stack, host)
     person = _chosen_early(stack, host, who)
     options = {**asdict(who), "quick": quick}
-    account = 0
     with changing(stack, host, "setup", options, resume=resume) as change:
-        filled = fill(place, change)
-        if filled:
-            change.made(f"secrets filled: {', '.join(filled)}")
-        stack = open_stack(place)
-        host.processes.secrets = tuple(stack.settings.secrets().values())
-        stack = _network_and_images(stack, host, change)
-        stack = _volumes(stack, host, change)
-        _database(stack, host, change)
-        _start(stack, host, change)
+        stack = _make(place, host, change)
+        account = 0
         if first.first_run_page_is_open(stack, host):
             person = person or first.choose_administrator(stack, host, who)
             account = _administrator(stack, host, change, person)
     # A failed probe must not cost the only showing of the password: the checks are part of the result.
     checks = smoke(stack, host, quick=quick)
+    return _result(stack, change, person if account else None, account, checks)
+
+
+def _result(
+    stack: Stack, change: Change, made: first.Administrator | None, account: int, checks: tuple[Check, ...]
+) -> SetUp:
     return SetUp(
         tuple(change.changed),
         stack.settings["FRONTEND_URL"],
         stack.settings["CHATWOOT_RELEASE"],
-        person.email if person and account else "",
+        made.email if made else "",
         account,
-        person.password if person and account and person.generated else "",
+        made.password if made and made.generated else "",
         checks,
     )
+
+
+def _make(place: Place, host: Host, change: Change) -> Stack:
+    filled = fill(place, change)
+    if filled:
+        change.made(f"secrets filled: {', '.join(filled)}")
+    stack = open_stack(place)
+    host.processes.secrets = tuple(stack.settings.secrets().values())
+    stack = _network_and_images(stack, host, change)
+    stack = _volumes(stack, host, change)
+    _database(stack, host, change)
+    _start(stack, host, change)
+    return stack
 
 
 def looked_at(place: Place, host: Host) -> tuple[Check, ...]:
@@ -122,12 +127,6 @@ def _network_and_images(stack: Stack, host: Host, change: Change) -> Stack:
     ):
         values["WEB_CONCURRENCY"] = str(web_processes(stack, host))
     return _write(stack, change, "pin-images", "Pinning the images in .env", values)
-
-
-def web_processes(stack: Stack, host: Host) -> int:
-    """Web processes that cores and the memory limit allow, at least 1 (measured: about 365 MB each after use)."""
-    by_memory = parse_size(stack.settings["RAILS_MEMORY_LIMIT"]) // MEMORY_OF_A_WEB_PROCESS
-    return int(max(1, min(host.machine.cores(), float(stack.settings["RAILS_CPU_LIMIT"]), by_memory)))
 
 
 def _write(stack: Stack, change: Change, step: str, text: str, values: dict[str, str]) -> Stack:

@@ -11,7 +11,7 @@ from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.release import order_of
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.operations.backup import store_of
+from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.staging import form_of
 
 

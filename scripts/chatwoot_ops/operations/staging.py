@@ -11,6 +11,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import DataDigest
+from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.digests import DIGEST, read_digest
 from chatwoot_ops.operations.keys import SAMPLES, read_samples
@@ -18,6 +19,8 @@ from chatwoot_ops.operations.plain_sql import plain_sql
 from chatwoot_ops.operations.storage import BLOBS
 
 START_TIMEOUT_SECONDS = 180
+_ENDED = "is not running"
+_LAST_LINES = 12
 
 # A dump is loaded by the superuser; what Chatwoot works with must then belong to Chatwoot's own role.
 _OWNERS = """
@@ -53,10 +56,18 @@ def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder
     """An empty cluster with Chatwoot's role, database and extensions, made exactly as a first start makes it."""
     host.processes.run(staging.start(stack, host.compose, operation=operation, cluster=cluster, folder=folder))
     probe = staging.ask(stack, operation, "SELECT 1;")
-    if not host.clock.wait_until(
-        lambda: host.processes.try_run(probe).code == 0, timeout=START_TIMEOUT_SECONDS, interval=0.3
-    ):
-        raise CommandFailedError("The new cluster did not start")
+    seen: list[Finished] = []
+
+    def decided() -> bool:
+        seen.append(host.processes.try_run(probe))
+        # Waiting on brings no ended container back; its last words say what the matter is (a full disk, say).
+        return seen[-1].code == 0 or _ENDED in seen[-1].stderr
+
+    host.clock.wait_until(decided, timeout=START_TIMEOUT_SECONDS, interval=0.3)
+    if seen[-1].code != 0:
+        said = host.processes.try_run(staging.last_words(stack, operation))
+        lines = host.processes.mask(f"{said.stdout}{said.stderr}").splitlines()
+        raise CommandFailedError("The new cluster did not start", details=tuple(lines[-_LAST_LINES:]))
 
 
 def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
 from chatwoot_ops.model.stack import RAILS, SERVICES, Stack
+from chatwoot_ops.operations.backup_sets import age_in_hours
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
@@ -64,10 +64,8 @@ def _last_backup(stack: Stack, host: Host) -> str:
     sets = BackupStore(stack.backup_folder).sets()
     if not sets:
         return ""
-    manifest = sets[-1].manifest
-    hours = (host.clock.now() - datetime.fromisoformat(manifest.created)).total_seconds() / 3600
     verified = f"verified {sets[-1].verified}" if sets[-1].verified else "never verified"
-    return f"{manifest.name}, {hours:.1f} hours old, {verified}"
+    return f"{sets[-1].manifest.name}, {age_in_hours(sets[-1], host)} hours old, {verified}"
 
 
 def cut_off(stack: Stack, host: Host) -> str:

@@ -16,9 +16,7 @@ from chatwoot_ops.errors import (
     StackUnhealthyError,
     UpgradeRolledBackError,
 )
-from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, SIDEKIQ, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, to_json, written_since
 from chatwoot_ops.operations.backup import make_set
@@ -29,7 +27,7 @@ from chatwoot_ops.operations.migrate import prepare
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved, save_settings
 from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.swapping import put_back, start_data
-from chatwoot_ops.operations.upgrade_plan import plan_upgrade
+from chatwoot_ops.operations.upgrade_plan import plan_lines, plan_upgrade
 
 HIGH = """SELECT json_build_object('conversations', (SELECT coalesce(max(id), 0) FROM conversations),
  'messages', (SELECT coalesce(max(id), 0) FROM messages), 'contacts', (SELECT coalesce(max(id), 0) FROM contacts))"""
@@ -60,24 +58,6 @@ def upgrade(stack: Stack, host: Host, *, to: str = "", yes: bool = False, resume
         _confirm(host, plan, yes=yes)
     with changing(stack, host, "upgrade", {"to": to}, resume=resume) as change:
         return _upgrade(stack, target, host, change, plan)
-
-
-def intended_upgrade(stack: Stack, host: Host, *, to: str = "") -> Intended:
-    """The plan and nothing else; the new image is fetched, which changes nothing that runs.
-
-    Raises what upgrade raises before it touches anything.
-    """
-    return Intended(plan_lines(plan_upgrade(stack, host, to)[1]))
-
-
-def plan_lines(plan: Plan) -> tuple[str, ...]:
-    """The plan, for people."""
-    return (
-        f"From {plan.release} to {plan.target} ({plan.image})",
-        f"{len(plan.migrations)} migrations will run: {', '.join(plan.migrations) or 'none'}",
-        f"{show_size(plan.cluster_size)} of data are copied for the way back, {show_size(plan.free)} are free",
-        f"{plan.sets} backup sets are there; one more is made first",
-    )
 
 
 def _confirm(host: Host, plan: Plan, *, yes: bool) -> None:

@@ -9,11 +9,12 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import backup as sizes
 from chatwoot_ops.commands import docker
 from chatwoot_ops.errors import CommandFailedError, PreflightFailedError, ReleaseRefusedError
+from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.release import order_of, parse_image
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.model.upgrade import Plan
-from chatwoot_ops.operations.backup import list_sets
+from chatwoot_ops.operations.backup_sets import list_sets
 from chatwoot_ops.operations.database import database_state, versions_of_image
 from chatwoot_ops.operations.images import get_images, pin_images, repository_of
 
@@ -57,6 +58,24 @@ def plan_upgrade(stack: Stack, host: Host, to: str) -> tuple[Stack, Plan]:
     )
     _require_room(plan)
     return target, plan
+
+
+def intended_upgrade(stack: Stack, host: Host, *, to: str = "") -> Intended:
+    """The plan and nothing else; the new image is fetched, which changes nothing that runs.
+
+    Raises what upgrade raises before it touches anything.
+    """
+    return Intended(plan_lines(plan_upgrade(stack, host, to)[1]))
+
+
+def plan_lines(plan: Plan) -> tuple[str, ...]:
+    """The plan, for people."""
+    return (
+        f"From {plan.release} to {plan.target} ({plan.image})",
+        f"{len(plan.migrations)} migrations will run: {', '.join(plan.migrations) or 'none'}",
+        f"{show_size(plan.cluster_size)} of data are copied for the way back, {show_size(plan.free)} are free",
+        f"{plan.sets} backup sets are there; one more is made first",
+    )
 
 
 def _target(stack: Stack, host: Host, image: str) -> Stack:

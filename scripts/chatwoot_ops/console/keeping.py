@@ -1,0 +1,79 @@
+"""Lines for people: backup sets, and what serves after a restore, an upgrade or a rollback."""
+
+from __future__ import annotations
+
+from chatwoot_ops.model.backup_set import BackupSet
+from chatwoot_ops.model.intended import Intended
+from chatwoot_ops.model.size import show_size
+from chatwoot_ops.operations.backup import BackedUp
+from chatwoot_ops.operations.backup_sets import Backups
+from chatwoot_ops.operations.restore import Restored
+from chatwoot_ops.operations.rollback import RolledBack
+from chatwoot_ops.operations.upgrade import Upgraded
+
+
+def set_line(each: BackupSet) -> str:
+    """One set in one line."""
+    manifest = each.manifest
+    newest, verified = manifest.data.newest_message or "no message", each.verified or "never"
+    return (
+        f"{manifest.name:<28} {manifest.kind:<9} {show_size(each.size):>10}  {manifest.release:<12} "
+        f"newest message {newest:<28} verified {verified}"
+    )
+
+
+def verified(result: BackupSet) -> list[str]:
+    """A set that was read back now."""
+    return [set_line(result), "Every checksum and the dump's table of contents were read back."]
+
+
+def backups(result: Backups) -> list[str]:
+    """The sets of a folder."""
+    damaged = [f"{name}: cannot be read as a backup set" for name in result.damaged]
+    lines = [f"{set_line(each)}  {age} hours old" for each, age in zip(result.sets, result.ages, strict=True)]
+    return [*lines, *damaged, f"{len(result.sets)} sets in {result.folder}"]
+
+
+def backed_up(result: BackedUp) -> list[str]:
+    """A set that was sealed now."""
+    storage, data = result.set.manifest.storage, result.set.manifest.data
+    rows = sum(table.rows for table in data.tables.values())
+    return [
+        set_line(result.set),
+        f"{rows} rows in {len(data.tables)} tables, {storage.proved} of {storage.files} stored files proved",
+        *(f"warning: {line}" for line in result.warnings),
+        f"Sealed in {result.seconds} s: {result.set.path}",
+    ]
+
+
+def restored(result: Restored) -> list[str]:
+    """What serves after a restore."""
+    storage = result.storage
+    against = f"{len(storage.missing)} missing, {len(storage.wrong)} wrong, {len(storage.orphaned)} without a row"
+    return [
+        f"{result.rows} rows in {result.tables} tables, {result.keys}",
+        f"{storage.proved} stored files proved, {against}",
+        f"Restored {result.source} in {result.seconds} s; the database was away for {result.away_seconds} s of them.",
+    ]
+
+
+def upgraded(result: Upgraded) -> list[str]:
+    """What serves after an upgrade."""
+    if not result.set:
+        return [f"{result.release} runs already, with all its migrations; nothing to do."]
+    return [
+        f"{result.migrations} migrations ran; out of service for {result.away_seconds} s",
+        f"The set made before: {result.set}",
+        f"{result.release} serves. Back to {result.before}: 'invoke rollback'",
+    ]
+
+
+def rolled_back(result: RolledBack) -> list[str]:
+    """What serves after a rollback."""
+    lost = ", ".join(f"{count} {name}" for name, count in result.lost.items()) or "nothing"
+    return [f"{result.release} serves again with its data from before the upgrade; given up: {lost}"]
+
+
+def intended(result: Intended) -> list[str]:
+    """What a dry run found."""
+    return [*(f"dry run: {line}" for line in result.lines), "dry run: nothing was changed"]

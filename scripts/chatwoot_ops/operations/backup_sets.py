@@ -1,0 +1,68 @@
+"""The backup sets that there are: listed, and read back to see that they are whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import backup as commands
+from chatwoot_ops.errors import BackupSetInvalidError
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
+from chatwoot_ops.model.stack import DATABASE, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """The sealed sets of a folder, oldest first, with their ages in hours, and folders that cannot be read as one."""
+
+    folder: str
+    sets: tuple[BackupSet, ...]
+    ages: tuple[float, ...]
+    damaged: tuple[str, ...]
+
+
+def age_in_hours(backup_set: BackupSet, host: Host) -> float:
+    """Hours since a set was made, by this machine's clock."""
+    made = datetime.fromisoformat(backup_set.manifest.created)
+    return round((host.clock.now() - made).total_seconds() / 3600, 1)
+
+
+def store_of(stack: Stack) -> BackupStore:
+    """The stack's backup sets."""
+    return BackupStore(stack.backup_folder)
+
+
+def list_sets(stack: Stack, host: Host) -> Backups:
+    """The sets that there are."""
+    store = store_of(stack)
+    sets = store.sets()
+    return Backups(str(store.folder), sets, tuple(age_in_hours(each, host) for each in sets), store.damaged())
+
+
+def verify_set(stack: Stack, host: Host, name: str = "latest") -> BackupSet:
+    """Reads back every artifact's checksum and the dump's own table of contents; notes the time in the set.
+
+    Raises BackupSetInvalidError naming everything that is wrong.
+    """
+    backup_set = store_of(stack).find(name)
+    host.reporter.step(f"Verifying {backup_set.manifest.name}")
+    require_whole(stack, host, backup_set)
+    mark_verified(backup_set, host.clock.stamp())
+    return store_of(stack).find(backup_set.path)
+
+
+def require_whole(stack: Stack, host: Host, backup_set: BackupSet) -> None:
+    """Raises BackupSetInvalidError unless every artifact is what was written and the dump can be read."""
+    problems = checksum_problems(backup_set)
+    if not problems:
+        command = commands.dump_contents(stack.images[DATABASE], Path(backup_set.path), DATABASE_ARTIFACT)
+        listed = host.processes.try_run(command)
+        problems = (
+            () if listed.code == 0 else (f"{DATABASE_ARTIFACT}: {host.processes.mask(listed.stderr.strip())[-200:]}",)
+        )
+    if problems:
+        remedy = "Take another set ('invoke backups'); this one is not used. Nothing was changed."
+        raise BackupSetInvalidError(f"The set {backup_set.manifest.name} is damaged", details=problems, remedy=remedy)

@@ -1,0 +1,85 @@
+"""Builds what a restore puts into service: the new cluster and the stored files, both proved before anything serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import staging
+from chatwoot_ops.errors import BackupSetInvalidError
+from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.changing import Change
+from chatwoot_ops.operations.database import versions_of_image
+from chatwoot_ops.operations.instance import RECORD_ANEW
+from chatwoot_ops.operations.keys import key_problems
+from chatwoot_ops.operations.source import Source
+from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
+from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
+
+
+def build_cluster(stack: Stack, host: Host, source: Source, change: Change, cluster: str, *, migrate: bool) -> Staged:
+    """A cluster under its final name that holds what the source promises, and no container that holds the volume.
+
+    Raises BackupSetInvalidError naming every way in which it does not.
+    """
+    operation = change.opening.id
+    change.step("stage", "Making a cluster beside the one that serves", cluster=cluster, operation=operation)
+    start_cluster(stack, host, operation, cluster, source.dump.parent)
+    change.step("load", "Loading the dump")
+    load(stack, host, operation, source.dump)
+    change.step("prove", "Proving the new cluster")
+    staged = read_staged(stack, host, operation)
+    problems = (
+        *_problems(source, staged, foreign_owners(stack, host, operation)),
+        *key_problems(staged.samples, stack.settings.values),
+    )
+    if problems:
+        raise BackupSetInvalidError("The new cluster is not what the source promises", details=problems)
+    _require_release(stack, host, staged, migrate=migrate)
+    anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
+    host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
+    host.processes.run(staging.end(stack, operation))
+    # An ended container still holds the volume: nobody could remove it then.
+    host.processes.run(staging.remove(stack, operation))
+    host.processes.run(staging.name_cluster(stack, cluster))
+    return staged
+
+
+def _problems(source: Source, staged: Staged, foreign: int) -> tuple[str, ...]:
+    found = [f"{foreign} tables or sequences do not belong to Chatwoot's role"] if foreign else []
+    if source.set is not None:
+        found += differences(source.set.manifest.data, staged.data)
+    return tuple(found)
+
+
+def _require_release(stack: Stack, host: Host, staged: Staged, *, migrate: bool) -> None:
+    known, there = versions_of_image(stack, host), set(staged.data.migrations)
+    newer, lacking = sorted(there - known), sorted(known - there)
+    if newer:
+        text = f"The data is of a newer release than the image: {len(newer)} migrations are unknown to it"
+        raise BackupSetInvalidError(text, details=tuple(newer), remedy="Restore it with its own release.")
+    if lacking and not migrate:
+        text = f"The data is of an older release than the image: {len(lacking)} migrations are missing"
+        raise BackupSetInvalidError(
+            text, details=tuple(lacking), remedy="Restore it with its own release, or add --migrate."
+        )
+
+
+def restore_files(stack: Stack, host: Host, source: Source, change: Change, staged: Staged) -> StorageProof:
+    """The proof of the storage volume once the source's files are in it.
+
+    Raises BackupSetInvalidError when a file is missing or wrong that was neither when the set was made.
+    """
+    change.step("storage", "Restoring the stored files")
+    archive = source.storage or (Path(source.set.path) / STORAGE_ARTIFACT if source.set else None)
+    if archive is not None:
+        place_archive(stack, host, archive)
+    proof = prove_files(files_in_volume(stack, host), staged.blobs)
+    known = source.set.manifest.storage if source.set else None
+    missing = set(proof.missing) - set(known.missing if known else ())
+    wrong = set(proof.wrong) - set(known.wrong if known else ())
+    if archive is not None and (missing or wrong):
+        details = (*(f"missing: {key}" for key in sorted(missing)), *(f"wrong: {key}" for key in sorted(wrong)))
+        raise BackupSetInvalidError("Stored files do not match the rows", details=details[:20])
+    return proof
