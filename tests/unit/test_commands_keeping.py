@@ -1,5 +1,7 @@
 """Golden command lines of backup, restore and upgrade; none of them holds a secret."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
