@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -68,7 +69,7 @@ def stack(session: nox.Session) -> None:
     two = ("--cache-clear", "--numprocesses", "2", "--dist", "loadfile")
     places = session.posargs or ["tests/stack", "tests/stack_backup"]
     session.run("pytest", *two, *places, external=True, success_codes=[0, TESTS_FAILED])
-    if LAST_FAILED.exists():
+    if LAST_FAILED.exists() and json.loads(LAST_FAILED.read_text(encoding="utf-8")):
         session.log(
             "What failed beside another stack is tried once more with the machine to itself; failing again counts."
         )

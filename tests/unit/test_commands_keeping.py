@@ -1,5 +1,7 @@
 """Golden command lines of backup, restore and upgrade; none of them holds a secret."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,21 @@ def test_compression_is_tried_on_the_build_itself_best_first(stack):
     (script,) = [word for word in backup.dump(stack, COMPOSE, snapshot="s").argv if "pg_dump" in word]
     assert "for method in zstd:1 lz4 gzip:1; do" in script
     assert script.endswith('exec pg_dump --compress="$method" "$@"\n')
+
+
+@pytest.mark.parametrize("best", ["zstd:1", "lz4", "gzip:1"])
+def test_the_dump_is_compressed_by_the_first_method_that_its_program_has(stack, tmp_path, best):
+    program = tmp_path / "pg_dump"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *--schema-only*--compress={best}*) exit 0;; *--schema-only*) exit 1;; esac\n'
+        'echo "$*"\n'
+    )
+    program.chmod(0o755)
+    argv = backup.dump(stack, COMPOSE, snapshot="0-1-1").argv
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_USER": "postgres"}
+    done = subprocess.run(argv[argv.index("sh") :], env=path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"--compress={best} -Fc --snapshot=0-1-1 {WHERE}\n"
 
 
 def test_the_storage_is_read_only_for_a_look_and_writable_for_files(stack):

@@ -15,9 +15,9 @@ SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'
 SET extra_float_digits = 1; SET statement_timeout = 0; SET search_path = public;
 """
 # The sum does not depend on the order of rows; unlike an exclusive or it also sees a row that is there twice.
-# A value whose type compares bit by bit is hashed as it is, any other as text: making text of all of them took 2.7
-# times the processor time, beside a pg_dump that shares the processor. A row's hash is a linear mix of its columns'
-# hashes, so it is hashed once more: else two rows that swap a value would leave the sum as it was.
+# A value whose type compares bit by bit is hashed as it is, any other as text: making text of all of them took more
+# than twice the processor time, beside a pg_dump that shares the processor. A row's hash is a linear mix of its
+# columns' hashes, so it is hashed once more: else two rows that swap a value would leave the sum as it was.
 _TABLES = """
 SELECT format('SELECT json_build_array(''table'', %L, count(*),'
   ' coalesce(sum(hashtextextended(hash_record_extended(ROW(%s), 0)::text, 0)), 0)::text) FROM %I.%I',
