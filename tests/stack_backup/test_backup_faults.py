@@ -141,7 +141,7 @@ def test_two_tasks_at_once_from_two_checkouts(standing, tmp_path):
     second = Stack(theirs, other, standing.project)
     with standing.in_background("restore", "--yes") as task:
         wait_for(lambda: standing.journal() and standing.last_step() == "load", "the restore loads")
-        for tried in (("backup",), ("migrate",), ("restore", "--yes")):
+        for tried in (("backup",), ("migrate",), ("down",)):
             answer = second.invoke(*tried, code=12)
             assert "Another operation holds the lock: restore by" in answer.err
         out, _ = task.communicate(timeout=300)
