@@ -61,6 +61,8 @@ def nobody_writing(stack):
         yield
     finally:
         stack.compose("start", "chatwoot-rails", "chatwoot-sidekiq")
+    for service in ("chatwoot-rails", "chatwoot-sidekiq"):
+        stack.wait_healthy(service)
 
 
 def cluster(stack):

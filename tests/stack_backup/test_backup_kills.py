@@ -3,6 +3,7 @@
 A sample runs by default; `nox -s faults` kills at every step and writes the kill table.
 """
 
+import json
 import os
 import signal
 
@@ -12,7 +13,6 @@ from stack.tools import docker, wait_for
 from stack_backup.kills import (
     BACKUP,
     RESTORE,
-    ROWS,
     UPGRADE,
     Killed,
     kill_and_end,
@@ -21,7 +21,7 @@ from stack_backup.kills import (
     note,
     state_of,
 )
-from stack_backup.support import cluster, lost, sets
+from stack_backup.support import cluster, kill_at, lost, sets
 
 BACKUP_SAMPLE = {("dump-database", "undo")}
 RESTORE_SAMPLE = {("load", "undo"), ("stop", "undo"), ("swap", "undo"), ("start", "finish")}
@@ -118,5 +118,8 @@ def test_ctrl_c_during_a_restore_leaves_the_old_data_in_service(standing, step):
 
 
 def test_a_kill_is_reported_by_tasks_that_only_read(standing):
-    assert [row for row in ROWS if row.rows_lost] == []
-    assert "cut off" not in standing.invoke("status").out
+    kill_at(standing, "copy-storage", "backup")
+    assert "at step 'copy-storage'" in json.loads(standing.invoke("status", "--json").out)["result"]["cut_off"]
+    assert "cut off at step 'copy-storage'" in standing.invoke("recover").out
+    standing.invoke("recover", "--undo")
+    assert json.loads(standing.invoke("status", "--json").out)["result"]["cut_off"] == ""
