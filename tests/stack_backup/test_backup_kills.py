@@ -72,7 +72,8 @@ def killed_in_the_middle(stack, task, container, code):
     assert missing == []
     command = "nothing had to" if state == "web answers 200" else "invoke up"
     serves = f"{stack.settings['CHATWOOT_RELEASE']}, data from before"
-    seen = (state, command, running.returncode, len(missing), serves, round(ended.seconds, 1))
+    seconds = round(ended.seconds, 1) if command == "invoke up" else 0.0
+    seen = (state, command, running.returncode, len(missing), serves, seconds)
     note(Killed(task[0], "its container", *seen))
 
 
