@@ -224,10 +224,10 @@ class FakeStack:
 
 @contextlib.contextmanager
 def throwaway(*, serve=False):
-    """Database and Redis; with `serve` also prepared, served and with an administrator. Skipped without images."""
+    """Database and Redis; with `serve` also prepared, served and with an administrator. Fails without images."""
     missing = images_missing()
     if missing:
-        pytest.skip(f"sandbox images are not built: {', '.join(missing)} (infra/docker/sandbox/build)")
+        pytest.fail(f"sandbox images are not built: {', '.join(missing)} (infra/docker/sandbox/build)")
     stack = FakeStack()
     try:
         stack.up()

@@ -14,7 +14,7 @@ STRANGER = "JfaJJhWLJXbvzxGzHdMZA5zJ"
 def stack():
     missing = images_missing()
     if missing:
-        pytest.skip(f"sandbox images are not built: {', '.join(missing)} (infra/docker/sandbox/build)")
+        pytest.fail(f"sandbox images are not built: {', '.join(missing)} (infra/docker/sandbox/build)")
     found = FakeStack()
     try:
         found.up()

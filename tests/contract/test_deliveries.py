@@ -49,7 +49,7 @@ def heard():
     """Deliveries by event, and the webhook's secret."""
     missing = images_missing()
     if missing:
-        pytest.skip(f"sandbox images are not built: {', '.join(missing)} (infra/docker/sandbox/build)")
+        pytest.fail(f"sandbox images are not built: {', '.join(missing)} (infra/docker/sandbox/build)")
     stack = FakeStack()
     try:
         stack.up()
