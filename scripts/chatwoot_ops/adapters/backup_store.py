@@ -16,6 +16,7 @@ from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, writ
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
+from chatwoot_ops.model.verification import Level
 
 PARTIAL = ".partial"
 _CHUNK = 1024 * 1024
@@ -144,11 +145,16 @@ def read_set(path: Path) -> BackupSet:
     """
     # Bytes that are no UTF-8 become text that is no manifest.
     manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
+    size = sum(each.size for each in manifest.artifacts)
+    return BackupSet(str(path), manifest, _noted(path, "at"), size, _noted(path, "level"))
+
+
+def _noted(path: Path, what: str) -> str:
+    """What the last verification noted; "" where there was none, or one that an older version made."""
     try:
-        verified = str(json.loads((path / _VERIFIED).read_text(encoding="utf-8"))["at"])
+        return str(json.loads((path / _VERIFIED).read_text(encoding="utf-8"))[what])
     except (OSError, ValueError, KeyError, TypeError):
-        verified = ""
-    return BackupSet(str(path), manifest, verified, sum(each.size for each in manifest.artifacts))
+        return ""
 
 
 def checksum_problems(backup_set: BackupSet) -> tuple[str, ...]:
@@ -171,6 +177,6 @@ def _problem(folder: Path, artifact: Artifact) -> str:
     return "" if found == artifact.sha256 else f"{artifact.name}: its content is not what was written"
 
 
-def mark_verified(backup_set: BackupSet, at: str) -> None:
-    """Notes when a set was last found whole."""
-    write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps({"at": at}) + "\n")
+def mark_verified(backup_set: BackupSet, at: str, level: Level) -> None:
+    """Notes when a set was last found whole, and how thoroughly that was looked at."""
+    write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps({"at": at, "level": level}) + "\n")

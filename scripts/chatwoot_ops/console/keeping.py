@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from chatwoot_ops.model.backup_set import BackupSet
+from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
+from chatwoot_ops.model.verification import Level
 from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.restore import Restored
@@ -15,7 +17,8 @@ from chatwoot_ops.operations.upgrade import Upgraded
 def set_line(each: BackupSet) -> str:
     """One set in one line."""
     manifest = each.manifest
-    newest, verified = manifest.data.newest_message or "no message", each.verified or "never"
+    newest = manifest.data.newest_message or "no message"
+    verified = f"{each.verified} ({each.level or 'archive'})" if each.verified else "never"
     return (
         f"{manifest.name:<28} {manifest.kind:<9} {show_size(each.size):>10}  {manifest.release:<12} "
         f"newest message {newest:<28} verified {verified}"
@@ -24,7 +27,16 @@ def set_line(each: BackupSet) -> str:
 
 def verified(result: BackupSet) -> list[str]:
     """A set that was read back now."""
-    return [set_line(result), "Every checksum and the dump's table of contents were read back."]
+    more = ", the dump's table of contents and the storage archive to its end" if result.level == Level.ARCHIVE else ""
+    return [set_line(result), f"Read back: every checksum{more}."]
+
+
+def drilled(result: Certificate) -> list[str]:
+    """A drill that ended."""
+    fake = ["A FAKE of Chatwoot ran, not a real one."] if result.fake else []
+    found = f"{result.rows} rows in {result.tables} tables came back, {result.files_proved} stored files proved"
+    verdict = "The drill passed" if result.passed else "The drill FAILED"
+    return [*fake, found, f"{verdict}: {result.set} ({show_size(result.size_bytes)}) in {result.recovery_seconds} s."]
 
 
 def backups(result: Backups) -> list[str]:

@@ -46,6 +46,7 @@ def _status(status: Status) -> list[str]:
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
         f"backup     {status.last_backup or 'none yet: type invoke backup'}",
+        f"drill      {status.last_drill or 'none yet: type invoke drill'}",
         f"state      {'healthy' if status.healthy else 'not healthy' if status.services else 'not running'}",
     ]
 
@@ -111,9 +112,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "RolledBack": keeping.rolled_back,
     "Backups": keeping.backups,
     "BackedUp": keeping.backed_up,
-    "BackupSet": lambda result: [
-        keeping.set_line(result),
-        "Every checksum and the dump's table of contents were read back.",
-    ],
+    "BackupSet": keeping.verified,
+    "Certificate": lambda result: [*_checks(result.checks), *keeping.drilled(result)],
     "Recovered": lambda result: [result.text],
 }

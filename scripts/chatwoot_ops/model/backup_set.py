@@ -83,12 +83,13 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class BackupSet:
-    """A sealed set in its folder, with the time of its last verification ("" for never)."""
+    """A sealed set in its folder, with the time of its last verification ("" for never) and how thorough it was."""
 
     path: str
     manifest: Manifest
     verified: str = ""
     size: int = field(default=0)
+    level: str = ""
 
 
 def differences(wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Any
 
 from chatwoot_ops.model.check import Check, Outcome
@@ -56,6 +57,8 @@ def parse_certificate(text: str) -> Certificate:
         if raw["format"] != FORMAT:
             raise ValueError(f"it is of format {raw['format']}, this version knows {FORMAT}")
         values: dict[str, Any] = {each.name: _value(raw, each.name, str(each.type)) for each in fields(Certificate)}
+        for name in ("began", "ended"):
+            datetime.fromisoformat(values[name])
         return Certificate(**values)
     except (LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"it is damaged: {error}") from error

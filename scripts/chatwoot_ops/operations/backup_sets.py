@@ -10,8 +10,10 @@ from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, m
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, STORAGE_ARTIFACT, BackupSet
 from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.model.verification import Level
+from chatwoot_ops.operations.storage import archive_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,21 @@ def list_sets(stack: Stack, host: Host) -> Backups:
     return Backups(str(store.folder), sets, tuple(age_in_hours(each, host) for each in sets), store.damaged())
 
 
-def verify_set(stack: Stack, host: Host, name: str = "latest") -> BackupSet:
-    """Reads back every artifact's checksum and the dump's own table of contents; notes the time in the set.
+def verify_set(stack: Stack, host: Host, name: str = "latest", level: Level = Level.ARCHIVE) -> BackupSet:
+    """Reads back every artifact's checksum, and the archives' contents where asked; notes time and level in the set.
 
     Raises BackupSetInvalidError naming everything that is wrong.
     """
     backup_set = store_of(stack).find(name)
     host.reporter.step(f"Verifying {backup_set.manifest.name}")
-    require_whole(stack, host, backup_set)
-    mark_verified(backup_set, host.clock.stamp())
+    if level is Level.CHECKSUMS:
+        _refuse_damaged(backup_set, checksum_problems(backup_set))
+    else:
+        require_whole(stack, host, backup_set)
+        host.reporter.step("Reading the storage archive to its end")
+        archive = Path(backup_set.path) / STORAGE_ARTIFACT
+        _refuse_damaged(backup_set, archive_problems(archive, backup_set.manifest.storage))
+    mark_verified(backup_set, host.clock.stamp(), level)
     return store_of(stack).find(backup_set.path)
 
 
@@ -63,6 +71,10 @@ def require_whole(stack: Stack, host: Host, backup_set: BackupSet) -> None:
         problems = (
             () if listed.code == 0 else (f"{DATABASE_ARTIFACT}: {host.processes.mask(listed.stderr.strip())[-200:]}",)
         )
+    _refuse_damaged(backup_set, problems)
+
+
+def _refuse_damaged(backup_set: BackupSet, problems: tuple[str, ...]) -> None:
     if problems:
         remedy = "Take another set ('invoke backups'); this one is not used. Nothing was changed."
         raise BackupSetInvalidError(f"The set {backup_set.manifest.name} is damaged", details=problems, remedy=remedy)
