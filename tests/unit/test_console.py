@@ -31,7 +31,7 @@ from chatwoot_ops.operations.setup import SetUp
 from chatwoot_ops.operations.status import Status
 from chatwoot_ops.operations.upgrade import Upgraded
 from fakes import FakeClock
-from sets import DATA, a_set
+from sets import DATA, a_set, certificate
 
 CHECKS = (
     passed("a", "good"),
@@ -42,12 +42,12 @@ CHECKS = (
 )
 RAILS = Container("chatwoot-rails", "id", "running", "healthy", 0, "an-image", 0, out_of_memory=False)
 STATUS = Status(
-    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", "", healthy=True
+    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", "", "", healthy=True
 )
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
     "20261124T080000Z-logical     logical       2.0 kB  v4.15.1-ce   "
-    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z"
+    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z (archive)"
 )
 RESULTS = {
     "Status": STATUS,
@@ -59,6 +59,7 @@ RESULTS = {
     "TakenDown": TakenDown(("v",)),
     "Recovered": Recovered("up", "start", ended=True, text="'up' was finished."),
     "BackupSet": a_set(),
+    "Certificate": certificate(),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
     "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5),
@@ -68,7 +69,10 @@ RESULTS = {
 }
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
-    "Status": "cut_off fake healthy instance last_backup pending_migrations ports project release services url volumes",
+    "Status": (
+        "cut_off fake healthy instance last_backup last_drill pending_migrations ports project release services url "
+        "volumes"
+    ),
     "SetUp": "account administrator changed checks password release url",
     "Rehearsal": "checks fake images recovery_seconds steps",
     "Migrated": "applied data_migrations_waiting repaired total",
@@ -76,7 +80,11 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "BackupSet": "manifest path size verified",
+    "BackupSet": "level manifest path size verified",
+    "Certificate": (
+        "began checks ended fake files_proved format from_remote image instance kind passed recovery_seconds release "
+        "rows set size_bytes tables why"
+    ),
     "BackedUp": "seconds set warnings",
     "Backups": "ages damaged folder sets",
     "Restored": "away_seconds keys rows seconds source storage tables",
@@ -144,7 +152,9 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("TakenDown", "Down. Volumes removed: v"),
         ("Recovered", "'up' was finished."),
         ("BackupSet", LINE),
-        ("BackupSet", "Every checksum and the dump's table of contents were read back."),
+        ("BackupSet", "Read back: every checksum, the dump's table of contents and the storage archive to its end."),
+        ("Certificate", "261 rows in 2 tables came back, 2 stored files proved"),
+        ("Certificate", "The drill passed: 20261124T080000Z-logical (2.0 kB) in 41.5 s."),
         ("BackedUp", "261 rows in 2 tables, 2 of 2 stored files proved"),
         ("BackedUp", "warning: no settings"),
         ("BackedUp", "Sealed in 2.5 s: /backups/20261124T080000Z-logical"),
@@ -192,7 +202,7 @@ def changed(kind, **values):
             "v4.14.2-ce serves again with its data from before the upgrade; given up: nothing",
         ),
         (a_set(data=replace(DATA, newest_message="")), LINE.replace(DATA.newest_message, "no message" + " " * 15)),
-        (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z", "never")),
+        (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z (archive)", "never")),
         (changed("Rehearsal", fake=False), "The rehearsal passed on images from the registry."),
     ],
 )
