@@ -2,6 +2,7 @@
 # ruff: noqa: PLR0917 - pytest hands its fixtures over by name
 
 import json
+import shutil
 import tempfile
 
 import pytest
@@ -11,16 +12,23 @@ from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.certificate_store import CertificateStore
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.adapters.lock import hold_lock
-from chatwoot_ops.errors import BackupSetInvalidError, ChecksFailedError, PreflightFailedError, StackLockedError
+from chatwoot_ops.errors import (
+    BackupSetInvalidError,
+    ChecksFailedError,
+    CommandFailedError,
+    PreflightFailedError,
+    StackLockedError,
+)
 from chatwoot_ops.model.backup_set import SETTINGS_ARTIFACT, StorageProof
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
+from chatwoot_ops.operations import drill as module
 from chatwoot_ops.operations.drill import DrillOptions, drill
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.status import status
 from fakes import GIGABYTE
 from keeping import listed, well_keeping
-from sets import sealed
+from sets import certificate, sealed
 from world import INSTANCE, SECRETS, database_answer, image, place_in, volume_answer
 
 LEFT = "chatwoot-drill-0a1b2c3d"
@@ -195,6 +203,28 @@ def test_a_web_that_never_serves_fails_the_drill(drilled, pages):
     pages["/app/login"] = (1, "  HTTP/1.1 500 Internal Server Error\n", "")
     with pytest.raises(ChecksFailedError, match="Not healthy"):
         drilled()
+
+
+def test_a_certificate_that_cannot_be_written_hides_neither_a_failure_nor_a_success(drilled, engine, home, well):
+    CertificateStore(home.state_folder).keep("20261124T080000Z", certificate())
+    folder = CertificateStore(home.state_folder).folder
+    shutil.rmtree(folder)
+    folder.write_text("a file where the folder should be")
+    with pytest.raises(CommandFailedError, match="Cannot write"):
+        drilled()
+    engine.on("r.rolname <>", "[3]\n")
+    with pytest.raises(ChecksFailedError, match="The drill of"):
+        drilled()
+    assert any("Cannot write" in note for note in well.reporter.notes)
+
+
+def test_a_set_that_lies_where_nothing_can_be_written_passes_all_the_same(drilled, home, well, monkeypatch):
+    def read_only(*_):
+        raise CommandFailedError("Cannot write verified.json")
+
+    monkeypatch.setattr(module, "mark_verified", read_only)
+    assert drilled().passed
+    assert "Cannot write verified.json" in well.reporter.notes
 
 
 @pytest.mark.parametrize("lacking", ["memory", "disk"])

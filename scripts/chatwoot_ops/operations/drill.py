@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from chatwoot_ops.adapters.backup_store import mark_verified
 from chatwoot_ops.adapters.certificate_store import CertificateStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import hold_lock
-from chatwoot_ops.errors import ChecksFailedError, OpsError
+from chatwoot_ops.errors import ChecksFailedError, CommandFailedError, OpsError
 from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.check import failures
@@ -79,7 +80,9 @@ def _certified(this: _Drill, stack: Stack) -> Certificate:
             proved = _brought_back(this, stack)
     except OpsError as error:
         why = "; ".join((error.message, *error.details[:5]))
-        _keep(this, replace(blank, why=this.host.processes.mask(why)))
+        # Why the drill failed matters more than that its certificate could not be written.
+        with _saying(this.host):
+            _keep(this, replace(blank, why=this.host.processes.mask(why)))
         raise
     bad = failures(proved.checks)
     return _keep(
@@ -137,5 +140,15 @@ def _keep(this: _Drill, certificate: Certificate) -> Certificate:
     page = store.write_page(this.draw(store.certificates(), store.damaged()))
     this.host.reporter.note(f"Certificate and page: {page}")
     if ended.passed:
-        mark_verified(this.set, ended.ended, Level.RESTORE)
+        # A set may lie where nothing can be written.
+        with _saying(this.host):
+            mark_verified(this.set, ended.ended, Level.RESTORE)
     return ended
+
+
+@contextmanager
+def _saying(host: Host) -> Iterator[None]:
+    try:
+        yield
+    except CommandFailedError as error:
+        host.reporter.note(error.message)
