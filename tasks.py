@@ -199,6 +199,43 @@ def backups(_: Context, json: bool = False) -> None:
 
 @task(
     help={
+        "set": "Which set: its name, or latest.",
+        "off": "Take the mark away.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """[keep] Mark a backup set so that no prune removes it.
+
+    Example: invoke keep --set 20261124T023000Z-logical
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.keep import keep as mark
+
+    perform(lambda place, host: mark(opening.open_with(place, host), host, set, off=off), json=json)
+
+
+@task(
+    help={
+        "yes": "Confirm on the command line what would be removed.",
+        "dry-run": "Only show what keeps each set, and which would go.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def prune(_: Context, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+    """[keep] Remove the backup sets that no rule keeps; shows them and asks.
+
+    Example: invoke prune --dry-run
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations import prune as pruning
+
+    act = pruning.intended_prune if dry_run else functools.partial(pruning.prune, yes=yes)
+    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    help={
         "set": "Which backup set: its name, latest, or a path to its folder.",
         "dump": "Instead of a set: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
         "storage": "With --dump: a tar of its storage folder, gzipped or not.",

@@ -21,6 +21,7 @@ from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.containers import Container
 from chatwoot_ops.operations.migrate import Migrated
+from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.recover import Recovered
 from chatwoot_ops.operations.rehearse import Rehearsal, RehearsalStep
 from chatwoot_ops.operations.restore import Restored
@@ -49,6 +50,7 @@ LINE = (
     "20261124T080000Z-logical     logical       2.0 kB  v4.15.1-ce   "
     "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z"
 )
+PRUNED = (PrunedSet("a", "t", 2048, ("newest", "last")), PrunedSet("b", "t", 7, ()), PrunedSet("c", "t", 7, ()))
 RESULTS = {
     "Status": STATUS,
     "SetUp": SetUp(("x made",), "http://x", "v4.15.1-ce", "a@x.example", 7, "Shown-once-1", CHECKS[:1]),
@@ -61,6 +63,7 @@ RESULTS = {
     "BackupSet": a_set(),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
+    "Pruned": Pruned("/backups", PRUNED, ("torn",), ("b",)),
     "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5),
     "Intended": Intended(("all of it",)),
     "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
@@ -76,9 +79,10 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "BackupSet": "manifest path size verified",
+    "BackupSet": "kept manifest needs path size verified",
     "BackedUp": "seconds set warnings",
     "Backups": "ages damaged folder sets",
+    "Pruned": "damaged folder removed sets",
     "Restored": "away_seconds keys rows seconds source storage tables",
     "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
@@ -151,6 +155,11 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Backups", f"{LINE}  2.5 hours old"),
         ("Backups", "torn: cannot be read as a backup set"),
         ("Backups", "1 sets in /backups"),
+        ("Pruned", "a                                2.0 kB  newest, last"),
+        ("Pruned", "b                                   7 B  removed"),
+        ("Pruned", "c                                   7 B  no rule keeps it"),
+        ("Pruned", "torn: no whole set; never removed and never counted as one"),
+        ("Pruned", "1 sets removed, 2 kept in /backups"),
         ("Restored", "261 rows in 2 tables, 4 encrypted values opened"),
         ("Restored", "1 stored files proved, 1 missing, 1 wrong, 2 without a row"),
         ("Restored", "Restored a set in 12.5 s; the database was away for 3.5 s of them."),
@@ -192,6 +201,7 @@ def changed(kind, **values):
             "v4.14.2-ce serves again with its data from before the upgrade; given up: nothing",
         ),
         (a_set(data=replace(DATA, newest_message="")), LINE.replace(DATA.newest_message, "no message" + " " * 15)),
+        (replace(a_set(), kept=True), f"{LINE}, kept"),
         (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z", "never")),
         (changed("Rehearsal", fake=False), "The rehearsal passed on images from the registry."),
     ],

@@ -20,7 +20,7 @@ def write_atomically(path: Path, content: str, mode: int = PRIVATE_FILE) -> None
 
     Raises CommandFailedError where it cannot be written; the old content is still there.
     """
-    with _said(path):
+    with said(path):
         _replace(path, content, mode)
 
 
@@ -46,7 +46,7 @@ def append_line(path: Path, line: str) -> None:
 
     Raises CommandFailedError where it cannot be written.
     """
-    with _said(path):
+    with said(path):
         _append(path, line)
 
 
@@ -72,13 +72,13 @@ def sync_folder(folder: Path) -> None:
 
 def ensure_private_folder(folder: Path) -> None:
     """Makes a folder that only its owner can enter, or takes the others' rights away."""
-    with _said(folder):
+    with said(folder):
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         folder.chmod(PRIVATE_FOLDER)
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
+def said(path: Path) -> Iterator[None]:
     """A full disk or a missing right, said as what it is instead of as a bug of ours."""
     try:
         yield

@@ -110,6 +110,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Upgraded": keeping.upgraded,
     "RolledBack": keeping.rolled_back,
     "Backups": keeping.backups,
+    "Pruned": keeping.pruned,
     "BackedUp": keeping.backed_up,
     "BackupSet": lambda result: [
         keeping.set_line(result),

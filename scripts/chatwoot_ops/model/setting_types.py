@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 _PATTERNS: dict[str, tuple[str, str]] = {
     "integer": (r"-?\d+", "a whole number"),
+    "count": (r"\d{1,4}", "a whole number from 0 to 9999"),
     "boolean": (r"true|false", "true or false"),
     "memory": (r"\d+(\.\d+)?[bkmgBKMG][bB]?", "a size such as 512m or 2g"),
     "cpus": (r"\d+(\.\d+)?", "a number of cores such as 2 or 0.5"),
