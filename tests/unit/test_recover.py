@@ -95,7 +95,7 @@ def test_an_operation_of_a_newer_version_is_refused(place, well, store):
 @pytest.mark.parametrize("operation", sorted(set(FINISH) - NEED_A_SET))
 def test_each_operation_ends_and_its_journal_is_gone(place, well, store, operation, how):
     well.processes.on("db:chatwoot_prepare", "").on("docker volume rm", "").on("docker rm --force left", "")
-    well.processes.on("--filter label=chatwoot-ops.operation", "left\n")
+    well.processes.on("--filter label=chatwoot-ops.operation", "left\n").on("sudo -n", "")
     cut_off(store, operation, MADE, quick=True)
     result = recover(place, well, **how)
     assert result.ended

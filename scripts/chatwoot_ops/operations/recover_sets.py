@@ -13,6 +13,7 @@ from chatwoot_ops.operations.changing import changing
 from chatwoot_ops.operations.keep import keep
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.prune import prune, undo_prune
+from chatwoot_ops.operations.schedule_install import install_schedule, undo_schedule
 
 Action = Callable[[Place, Stack, Host, Journal], object]
 
@@ -39,12 +40,18 @@ def _finish_keep(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     keep(stack, host, str(options["name"]), off=bool(options["off"]), resume=journal)
 
 
+def _finish_schedule(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    install_schedule(stack, host, remove=bool(journal.opening.options.get("remove")), resume=journal)
+
+
 FINISH: dict[str, Action] = {
     "backup": _finish_backup,
     "undo-backup": _undo_backup,
     "keep": _finish_keep,
     "undo-keep": close,
     "prune": lambda _, stack, host, journal: prune(stack, host, resume=journal),
+    "schedule": _finish_schedule,
+    "undo-schedule": lambda _, stack, host, journal: undo_schedule(stack, host, journal),
     "undo-prune": lambda _, stack, host, journal: undo_prune(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
@@ -52,4 +59,5 @@ UNDO: dict[str, Action] = {
     "backup": _undo_backup,
     "keep": close,
     "prune": FINISH["undo-prune"],
+    "schedule": FINISH["undo-schedule"],
 }
