@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatwoot_ops.adapters import set_notes
+from chatwoot_ops.adapters import files, set_notes
 from chatwoot_ops.adapters.backup_store import BackupStore, mark_verified
 from chatwoot_ops.errors import (
     BackupSetInvalidError,
@@ -210,11 +210,15 @@ class KilledError(BaseException):
 def test_killed_anywhere_there_are_whole_sets_only_and_recover_ends_it(place, stack, host, monkeypatch, call, how):
     paths = nightly(stack, 3)
 
-    def killed(*_args, **_kwargs):
+    owner = {"rename": Path, "sync_folder": files, "rmtree": shutil}[call]
+    real = getattr(owner, call)
+
+    def killed(path, *args, **kwargs):
+        if call == "sync_folder" and path != stack.backup_folder:
+            return real(path, *args, **kwargs)
         raise KilledError
 
     with monkeypatch.context() as patch:
-        owner = {"rename": Path, "sync_folder": set_notes, "rmtree": shutil}[call]
         patch.setattr(owner, call, killed)
         with pytest.raises(KilledError):
             prune(stack, host, yes=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,18 +21,24 @@ def write_atomically(path: Path, content: str, mode: int = PRIVATE_FILE) -> None
 
     Raises CommandFailedError where it cannot be written; the old content is still there.
     """
-    with said(path):
-        _replace(path, content, mode)
+    with _said(path):
+        _replace(path, (content,), mode)
 
 
-def _replace(path: Path, content: str, mode: int) -> None:
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """The same for a private file of many lines, one after the other; memory stays flat."""
+    with _said(path):
+        _replace(path, lines, PRIVATE_FILE)
+
+
+def _replace(path: Path, content: Iterable[str], mode: int) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -46,7 +53,7 @@ def append_line(path: Path, line: str) -> None:
 
     Raises CommandFailedError where it cannot be written.
     """
-    with said(path):
+    with _said(path):
         _append(path, line)
 
 
@@ -72,13 +79,34 @@ def sync_folder(folder: Path) -> None:
 
 def ensure_private_folder(folder: Path) -> None:
     """Makes a folder that only its owner can enter, or takes the others' rights away."""
-    with said(folder):
+    with _said(folder):
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         folder.chmod(PRIVATE_FOLDER)
 
 
+def remove_file(path: Path) -> None:
+    """Takes a file away, durably; one that is not there is no error.
+
+    Raises CommandFailedError where its folder cannot be written.
+    """
+    with _said(path.parent):
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def remove_folder(folder: Path, going: Path) -> None:
+    """Takes a folder's name away in one step, then what is in it, under the name `going`.
+
+    Raises CommandFailedError where that cannot be done.
+    """
+    with _said(folder):
+        folder.rename(going)
+        sync_folder(folder.parent)
+        shutil.rmtree(going)
+
+
 @contextmanager
-def said(path: Path) -> Iterator[None]:
+def _said(path: Path) -> Iterator[None]:
     """A full disk or a missing right, said as what it is instead of as a bug of ours."""
     try:
         yield

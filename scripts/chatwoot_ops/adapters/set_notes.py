@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from chatwoot_ops.adapters.files import said, sync_folder, write_atomically
+from chatwoot_ops.adapters.files import remove_file, remove_folder, write_atomically
 from chatwoot_ops.model.backup_set import BackupSet
 
 REMOVING = ".removing"
@@ -28,10 +28,7 @@ def unmark_kept(backup_set: BackupSet) -> None:
 
     Raises CommandFailedError where the folder cannot be written.
     """
-    folder = Path(backup_set.path)
-    with said(folder):
-        (folder / _KEPT).unlink(missing_ok=True)
-        sync_folder(folder)
+    remove_file(Path(backup_set.path) / _KEPT)
 
 
 def lacking(backup_set: BackupSet) -> tuple[str, ...]:
@@ -52,11 +49,7 @@ def remove_set(folder: Path) -> None:
 
     Raises CommandFailedError where that cannot be done; what is left is no set; the next backup or prune removes it.
     """
-    going = folder.with_name(f"{folder.name}{REMOVING}")
-    with said(folder):
-        folder.rename(going)
-        sync_folder(folder.parent)
-        shutil.rmtree(going)
+    remove_folder(folder, folder.with_name(f"{folder.name}{REMOVING}"))
 
 
 def finish_removals(folder: Path) -> tuple[str, ...]:
