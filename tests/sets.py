@@ -77,7 +77,9 @@ def manifest(**changed):
 
 
 def a_set(**changed):
-    return BackupSet("/backups/20261124T080000Z-logical", manifest(**changed), "2026-11-24T09:00:00Z", 2048, "archive")
+    return BackupSet(
+        "/backups/20261124T080000Z-logical", manifest(**changed), "2026-11-24T09:00:00Z", 2048, level="archive"
+    )
 
 
 def certificate(**changed):

@@ -12,8 +12,10 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
 from chatwoot_ops.model.certificate import Certificate
+from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.stack import RAILS, SERVICES, Stack
 from chatwoot_ops.operations.backup_sets import age_in_hours
+from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
@@ -23,7 +25,10 @@ from chatwoot_ops.operations.volumes import volume_sizes
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of a stack. What could not be asked is "unknown" and why, never left out."""
+    """The state of a stack. What could not be asked is "unknown" and why, never left out.
+
+    `checks` are the budgets and the scheduled tasks: what fails there makes the task fail.
+    """
 
     project: str
     release: str
@@ -38,6 +43,7 @@ class Status:
     last_backup: str
     last_drill: str
     healthy: bool
+    checks: tuple[Check, ...] = ()
 
 
 def status(stack: Stack, host: Host) -> Status:
@@ -61,6 +67,7 @@ def status(stack: Stack, host: Host) -> Status:
         last_backup=_last_backup(stack, host),
         last_drill=_last_drill(stack, host),
         healthy={each.service for each in services if each.well} == set(SERVICES),
+        checks=budget_checks(stack, host),
     )
 
 
