@@ -33,6 +33,8 @@ def test_a_certificate_that_lacks_a_field_is_damaged(name):
         {"checks": [{"name": "web", "outcome": "perhaps", "seen": "", "remedy": ""}]},
         {"checks": ["web"]},
         {"format": 2},
+        {"ended": "yesterday"},
+        {"ended": "2026-11-24T08:01:10"},
     ],
     ids=str,
 )

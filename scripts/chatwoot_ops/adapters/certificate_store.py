@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from chatwoot_ops.adapters.files import ensure_private_folder, write_atomically
+from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.certificate import Certificate, parse_certificate, to_json
 
 FOLDER, PAGE = "drills", "index.html"
@@ -43,6 +45,17 @@ class CertificateStore:
     def certificates(self) -> tuple[Certificate, ...]:
         """All that can be read, oldest first."""
         return tuple(found for _, found in self._all() if found is not None)
+
+    def last_passed(self) -> Certificate | None:
+        """The one that passed and ended last, None where none has passed.
+
+        Raises CommandFailedError for one that cannot be read: it may be of a later drill, which failed or passed.
+        """
+        if torn := self.damaged():
+            text = f"The certificate {torn[0]} cannot be read"
+            raise CommandFailedError(text, remedy="Move the file away, or run another drill.")
+        passed = (each for each in self.certificates() if each.passed)
+        return max(passed, key=lambda each: datetime.fromisoformat(each.ended), default=None)
 
     def damaged(self) -> tuple[str, ...]:
         """Names of the files that cannot be read as a certificate."""

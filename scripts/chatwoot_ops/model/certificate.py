@@ -57,8 +57,8 @@ def parse_certificate(text: str) -> Certificate:
         if raw["format"] != FORMAT:
             raise ValueError(f"it is of format {raw['format']}, this version knows {FORMAT}")
         values: dict[str, Any] = {each.name: _value(raw, each.name, str(each.type)) for each in fields(Certificate)}
-        for name in ("began", "ended"):
-            datetime.fromisoformat(values[name])
+        if any(datetime.fromisoformat(values[name]).tzinfo is None for name in ("began", "ended")):
+            raise ValueError("it holds a time of no time zone")
         return Certificate(**values)
     except (LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"it is damaged: {error}") from error
