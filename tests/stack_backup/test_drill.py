@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 
 from chatwoot_ops.adapters.backup_store import read_set
+from chatwoot_ops.adapters.lock import hold_lock
 from stack.tools import docker, run, wait_for
 from stack_backup.support import KILL_AT, live, probing, sets
 from stack_backup.test_backup_bad_sets import rewrite
@@ -19,18 +20,20 @@ from stack_backup.test_backup_bad_sets import rewrite
 PREFIX = "chatwoot-drill-"
 
 
-def objects():
-    """Every container, volume and network of the engine."""
-    asked = (("ps", "-aq", "--no-trunc"), ("volume", "ls", "-q"), ("network", "ls", "-q", "--no-trunc"))
-    return [sorted(docker(*words).out.split()) for words in asked]
+def objects(*prefixes):
+    """Every container, volume and network of the engine whose name begins so; others come and go beside these tests."""
+    asked = (("ps", "-a", "--format", "{{.Names}} {{.ID}}"), ("volume", "ls", "-q"), ("network", "ls"))
+    found = [line for words in asked for line in docker(*words).out.splitlines()]
+    return sorted(line for line in found if any(name in line for name in prefixes))
 
 
 @pytest.fixture
 def nothing_left(standing, tmp_path_factory):
     """What the engine had before is all that it has afterwards, and production's own is as it was."""
-    before, lived = objects(), live(standing)
+    before, lived = objects(PREFIX, standing.project), live(standing)
+    assert before == objects(standing.project) != []
     yield
-    assert objects() == before
+    assert objects(PREFIX, standing.project) == before
     assert live(standing) == lived
     assert [path for path in tmp_path_factory.getbasetemp().glob(f"{PREFIX}*") if path.is_dir()] == []
 
@@ -81,6 +84,20 @@ def gateways():
     return {entry["Gateway"] for each in described for entry in each["IPAM"]["Config"] if "Gateway" in entry}
 
 
+def nothing_is_reached(web, production):
+    """The drill's web serves, and gets no answer from whom production's web gets one."""
+    assert "4.15.1" in docker("exec", web, "wget", "-q", "-O", "-", "http://127.0.0.1:3000/api").out
+    with listening() as port:
+        machine = {"host.docker.internal", *gateways()}
+        assert len([host for host in machine if reaches(production, host, port)]) > 1
+        assert [host for host in machine if reaches(web, host, port)] == []
+    assert not reaches(web, address(production), 3000)
+    routes = docker("exec", web, "cat", "/proc/net/route").out.splitlines()[1:]
+    assert [line for line in routes if line.split()[1] == "00000000"] == []
+    ports = json.loads(docker("inspect", web).out)[0]["NetworkSettings"]["Ports"]
+    assert not any(ports.values())
+
+
 @pytest.mark.usefixtures("nothing_left")
 def test_production_answers_all_the_time_and_the_certificate_says_what_came_back(standing):
     with probing(standing, standing.client.token) as asked:
@@ -109,23 +126,17 @@ def test_from_the_drills_web_nothing_is_reached_and_what_a_kill_leaves_is_remove
     """The drill is killed while its stack serves, so that there is time to try every way out."""
     killed = run(sys.executable, KILL_AT, "ask", "drill", env=standing.environment, cwd=standing.checkout)
     assert killed.code == -signal.SIGKILL, killed.said
-    (web,) = docker("ps", "-q", "--filter", f"name={PREFIX}", "--filter", "name=chatwoot-rails").out.split()
-    services = docker("ps", "-a", "--filter", f"name={PREFIX}", "--format", "{{.Names}}").out
-    assert "chatwoot-sidekiq" not in services
-    own = docker("exec", web, "wget", "-q", "-O", "-", "http://127.0.0.1:3000/api").out
-    assert "4.15.1" in own
-    production = standing.container("chatwoot-rails")
-    with listening() as port:
-        machine = {address(production).rpartition(".")[0] + ".1", "host.docker.internal", *gateways()}
-        assert any(reaches(production, host, port) for host in machine)
-        assert [host for host in machine if reaches(web, host, port)] == []
-    assert not reaches(web, address(production), 3000)
-    routes = docker("exec", web, "cat", "/proc/net/route").out.splitlines()[1:]
-    assert [line for line in routes if line.split()[1] == "00000000"] == []
-    ports = json.loads(docker("inspect", web).out)[0]["NetworkSettings"]["Ports"]
-    assert not any(ports.values())
-    assert standing.invoke("status").out.count("cut off    nothing") == 1
-    assert PREFIX in standing.invoke("recover", "--undo").out
+    names = docker("ps", "-a", "--filter", f"name={PREFIX}", "--format", "{{.Names}}").out.split()
+    (web,) = (name for name in names if "chatwoot-rails" in name)
+    project = web.partition("-chatwoot-rails")[0]
+    assert sorted(names) == [
+        f"{project}-{service}-1" for service in ("chatwoot-db", "chatwoot-rails", "chatwoot-redis")
+    ]
+    # A rehearsal of another test would take it for what it is: left over.
+    with hold_lock(f"{project}.run", operation="test", user="test", since="now"):
+        nothing_is_reached(web, standing.container("chatwoot-rails"))
+    assert "cut off    nothing" in standing.invoke("status").out
+    assert project in standing.invoke("recover", "--undo").out
 
 
 @pytest.mark.usefixtures("nothing_left")

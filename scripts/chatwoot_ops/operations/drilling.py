@@ -79,7 +79,6 @@ def _running(stack: Stack, host: Host, instance: str) -> tuple[Check, ...]:
         ("instance", lambda: _instance(stack, host, instance)),
         ("web pages", lambda: web.pages(stack, host)),
         ("database", lambda: data.database(stack, host)),
-        ("disk", lambda: data.disk(stack, host)),
     )
     return tuple(check for name, ask in parts for check in asked(name, ask, _REMEDY))
 
