@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,36 @@ def _replace(path: Path, content: str, mode: int) -> None:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_new(path: Path, content: str) -> None:
+    """A new private file, on disk when this returns; one that is there already is never replaced.
+
+    Raises CommandFailedError where it cannot be written or is there already; nothing new is left then.
+    """
+    with _said(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def write_stream(path: Path, chunks: Iterable[bytes]) -> None:
+    """A new private file with these chunks as its content.
+
+    Raises CommandFailedError where it cannot be written or is there already, and what the chunks raise.
+    """
+    with _said(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
 
 
 def append_line(path: Path, line: str) -> None:
