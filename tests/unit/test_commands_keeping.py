@@ -39,6 +39,7 @@ def built(stack):
         ),
         f"docker run --rm --network none --user 0 --volume /b/s:/set:ro --entrypoint pg_restore {DB_IMAGE} --list "
         "/set/database.dump": backup.dump_contents(DB_IMAGE, Path("/b/s"), "database.dump"),
+        f"docker run --rm -i --network none --entrypoint pg_restore {DB_IMAGE} --list": backup.piped_contents(DB_IMAGE),
         f"docker run --rm --network none --user 0 --volume {STORAGE}:/volume:ro --entrypoint tar {DB_IMAGE} --create "
         "--directory=/volume --exclude=./.chatwoot* --exclude=./.restore* --file=- .": backup.storage(stack),
         f"compose exec -T chatwoot-db psql -X -q -t -A {WHERE} -c SELECT pg_database_size(current_database())": (

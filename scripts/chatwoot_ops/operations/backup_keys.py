@@ -17,8 +17,6 @@ from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.opening import Place, unchecked_stack
 from chatwoot_ops.operations.secrets import existing_or_example
 
-OPERATION = "backup.keys"
-
 
 @dataclass(frozen=True, slots=True)
 class KeysMade:
@@ -47,7 +45,7 @@ def make_keys(place: Place, host: Host, to: str, *, add: bool = False) -> KeysMa
     if not add:
         write_new(target, content)
         return KeysMade(public, str(target), added=False)
-    with changing(stack, host, OPERATION, {"to": str(target)}) as change:
+    with changing(stack, host, "backup.keys", {"to": str(target)}) as change:
         write_new(target, content)
         _add(stack, change, public)
     return KeysMade(public, str(target), added=True)
@@ -64,7 +62,7 @@ def _add(stack: Stack, change: Change, public: str) -> None:
 def finish_keys(stack: Stack, host: Host, journal: Journal) -> None:
     """What `recover --finish` does: the public half is in `.env` where its private one was written."""
     noted = journal.facts("add-recipient")
-    with changing(stack, host, OPERATION, journal.opening.options, resume=journal) as change:
+    with changing(stack, host, "backup.keys", journal.opening.options, resume=journal) as change:
         if noted:
             _add(stack, change, str(noted["public"]))
 

@@ -42,9 +42,8 @@ class Recovered:
 def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = False, identity: str = "") -> Recovered:
     """Shows the operation that was cut off; finishes or undoes it when told to.
 
-    `identity` is a file with the private key of the encrypted set that a restore is finished from.
-
-    Raises RefusedError for both flags at once, while the operation still runs, and where an undo would lose data.
+    `identity` is a file with the private key of the encrypted set that a restore is finished from. Raises RefusedError
+    for both flags at once, while the operation still runs, and where an undo would lose data.
     """
     stack = unchecked_stack(place, existing_or_example(place))
     journal = store_of(stack, host).read()
