@@ -11,6 +11,7 @@ from chatwoot_ops.adapters.bridge import Bridge
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
+from chatwoot_ops.commands import compose
 from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedError
 from chatwoot_ops.model.backup_set import (
     DATABASE_ARTIFACT,
@@ -25,7 +26,7 @@ from chatwoot_ops.model.backup_set import (
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
-from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.digests import DIGEST, SEQUENCES, read_digest
@@ -92,9 +93,9 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "") -> Bac
 def _write_set(stack: Stack, host: Host, change: Change, store: BackupStore, note: str) -> BackupSet:
     partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), "logical", encryption_of(stack))
     change.step("dump-database", "Dumping the database", partial=partial.folder.name)
-    data, blobs = _dump(stack, host, partial)
+    data, blobs = _dump(stack, host, change, partial)
     change.step("copy-storage", "Copying the storage volume")
-    storage = _copy_storage(stack, host, partial, blobs)
+    storage = _copy_storage(stack, host, change, partial, blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)
     change.step("seal", "Sealing the set")
@@ -103,8 +104,11 @@ def _write_set(stack: Stack, host: Host, change: Change, store: BackupStore, not
     return store.find(str(path))
 
 
-def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
+def _dump(
+    stack: Stack, host: Host, change: Change, partial: PartialSet
+) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
     """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
+    database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
     with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
         session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
         low = json.loads(session.read_line())[1]
@@ -112,7 +116,8 @@ def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, di
         snapshot = session.read_line()
         session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
         with partial.artifact(DATABASE_ARTIFACT) as file:
-            host.processes.save_output(commands.dump(stack, host.compose, snapshot=snapshot), file.write)
+            dump = commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot)
+            host.processes.save_output(dump, file.write)
         blobs = {}
         while blob := json.loads(session.read_line()):
             blobs[blob[0]] = (int(blob[1]), str(blob[2]))
@@ -126,7 +131,9 @@ def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, di
     return replace(data, sequences=sequences), blobs
 
 
-def _copy_storage(stack: Stack, host: Host, partial: PartialSet, blobs: dict[str, tuple[int, str]]) -> StorageProof:
+def _copy_storage(
+    stack: Stack, host: Host, change: Change, partial: PartialSet, blobs: dict[str, tuple[int, str]]
+) -> StorageProof:
     """The proof is made of what passes by: an encrypted archive cannot be read back here."""
     with partial.artifact(STORAGE_ARTIFACT) as file, Bridge(read_archive) as reading:
 
@@ -134,7 +141,7 @@ def _copy_storage(stack: Stack, host: Host, partial: PartialSet, blobs: dict[str
             file.write(chunk)
             reading.write(chunk)
 
-        host.processes.save_output(commands.storage(stack), take)
+        host.processes.save_output(commands.storage(stack, operation=change.opening.id), take)
         found = reading.result()
     return prove_files(found, blobs)
 
