@@ -219,12 +219,11 @@ def backup_keys(  # noqa: PLR0917 - each is a flag
 
     Example: invoke backup.keys --to ~/chatwoot-backup-key.txt --add
     """
-    from chatwoot_ops.operations import backup_keys as keys
-    from chatwoot_ops.operations import key_proof, opening
+    from chatwoot_ops.operations.backup_keys import make_keys
+    from chatwoot_ops.operations.key_proof import prove_key
 
-    made = functools.partial(keys.make_keys, to=to, add=add)
-    proved = lambda place, host: key_proof.prove_key(opening.open_with(place, host), host, set, identity)  # noqa: E731
-    perform(proved if prove else made, json=json)
+    proved = functools.partial(prove_key, name=set, given=identity)
+    perform(proved if prove else functools.partial(make_keys, to=to, add=add), json=json)
 
 
 @task(help={"json": "One JSON object on standard output."})

@@ -177,52 +177,52 @@ def a_whole_set(stack, **changed):
     return sealed_whole(stack.backup_folder, PUBLIC, **given)
 
 
-def test_a_key_that_opens_the_newest_set_has_proved_itself_and_that_is_noted(stack, host, key):
+def test_a_key_that_opens_the_newest_set_has_proved_itself_and_that_is_noted(place, stack, host, key):
     path = a_whole_set(stack)
-    proved = prove_key(stack, host, "latest", key)
+    proved = prove_key(place, host, "latest", key)
     assert (proved.set, proved.key, proved.at) == (path.name, PUBLIC, "2026-11-24T08:00:00Z")
     (found,) = sets_of(stack).sets()
     assert (found.proved, found.proved_key) == (proved.at, PUBLIC)
     assert PRIVATE not in "".join(each.read_text(errors="replace") for each in path.iterdir())
 
 
-def test_a_key_can_be_typed(stack, host):
+def test_a_key_can_be_typed(place, stack, host):
     a_whole_set(stack)
     host.reporter.answers.append(PRIVATE)
-    assert prove_key(stack, host, "latest", "").key == PUBLIC
+    assert prove_key(place, host, "latest", "").key == PUBLIC
     assert [secret for _, secret in host.reporter.questions] == [True]
 
 
-def test_a_key_that_is_wrong_missing_or_no_key_proves_nothing(stack, host, tmp_path):
+def test_a_key_that_is_wrong_missing_or_no_key_proves_nothing(place, stack, host, tmp_path):
     a_whole_set(stack)
     (tmp_path / "wrong").write_text(make_pair()[1])
     (tmp_path / "none").write_text("no key")
     for given in (str(tmp_path / "wrong"), str(tmp_path / "none"), str(tmp_path / "gone"), ""):
         with pytest.raises(BackupSetInvalidError) as caught:
-            prove_key(stack, host, "latest", given)
+            prove_key(place, host, "latest", given)
         assert caught.value.code == 13
     assert sets_of(stack).sets()[0].proved == ""
 
 
-def test_a_set_with_nothing_encrypted_in_it_proves_nothing(stack, host, key):
+def test_a_set_with_nothing_encrypted_in_it_proves_nothing(place, stack, host, key):
     sealed(stack.backup_folder)
     with pytest.raises(BackupSetInvalidError, match="Nothing in the set"):
-        prove_key(stack, host, "latest", key)
+        prove_key(place, host, "latest", key)
 
 
-def test_a_set_that_is_damaged_or_whose_settings_are_others_proves_nothing(stack, host, key):
+def test_a_set_that_is_damaged_or_whose_settings_are_others_proves_nothing(place, stack, host, key):
     path = a_whole_set(stack)
     whole = (path / "storage.tar.age").read_bytes()
     (path / "storage.tar.age").write_bytes(whole[:-1])
     with pytest.raises(BackupSetInvalidError, match="does not open whole"):
-        prove_key(stack, host, "latest", key)
+        prove_key(place, host, "latest", key)
     a_whole_set(stack, settings=stack.env_file.read_text().replace("SECRET_KEY_BASE=S", "SECRET_KEY_BASE=X"))
     with pytest.raises(BackupSetInvalidError) as caught:
-        prove_key(stack, host, "latest", key)
+        prove_key(place, host, "latest", key)
     assert caught.value.details == ("settings.env.age: SECRET_KEY_BASE is not the one that the set needs",)
 
 
-def test_the_doctor_says_whether_anybody_could_open_a_set_and_when_that_was_proved_last(tmp_path, host, key):
+def test_the_doctor_says_whether_anybody_could_open_a_set_and_when_that_was_proved_last(place, tmp_path, host, key):
     nobody = stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
     assert recipients_check(nobody).outcome is Outcome.NOT_CONFIGURED
     stack = stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, BACKUP_RECIPIENTS=f"{PUBLIC},{OTHER}")
@@ -230,12 +230,18 @@ def test_the_doctor_says_whether_anybody_could_open_a_set_and_when_that_was_prov
     unproved = recipients_check(stack)
     assert unproved.outcome is Outcome.WARN
     assert "invoke backup.keys --prove" in unproved.remedy
-    prove_key(stack, host, "latest", key)
+    prove_key(place, host, "latest", key)
     proved = recipients_check(stack)
     assert proved.outcome is Outcome.PASS
     assert f"a private key opened {path.name} at 2026-11-24T08:00:00Z" in proved.seen
     # A proof of a key that is named no longer is none.
     assert recipients_check(stack_in(tmp_path, BACKUP_RECIPIENTS=OTHER)).outcome is Outcome.WARN
+
+
+def test_where_the_key_is_kept_there_need_be_no_settings(place, stack, host, key):
+    path = a_whole_set(stack)
+    place.env_file.unlink()
+    assert prove_key(place, host, str(path), key).key == PUBLIC
 
 
 def test_what_is_noted_beside_a_set_and_cannot_be_read_is_no_proof(stack):

@@ -18,7 +18,9 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.encrypted_sets import closed_problems
 from chatwoot_ops.operations.encryption import PROMPT, identity_of, opener_of_set
+from chatwoot_ops.operations.opening import Place, unchecked_stack
 from chatwoot_ops.operations.restore_settings import read_text_values
+from chatwoot_ops.operations.secrets import existing_or_example
 
 CHECK = "backup keys"
 
@@ -33,11 +35,14 @@ class KeyProved:
     at: str
 
 
-def prove_key(stack: Stack, host: Host, name: str, given: str) -> KeyProved:
+def prove_key(place: Place, host: Host, name: str, given: str) -> KeyProved:
     """Opens everything encrypted in a set with the private key, to the end, and notes that in the set.
+
+    It needs no `.env`, so that it can be done where the key is kept, on a copy of the set.
 
     Raises BackupSetInvalidError when the key is the wrong one, or the set is damaged or holds nothing encrypted.
     """
+    stack = unchecked_stack(place, existing_or_example(place))
     backup_set = store_of(stack).find(name)
     title = backup_set.manifest.name
     if not backup_set.encrypted_artifacts:
