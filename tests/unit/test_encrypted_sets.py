@@ -31,6 +31,7 @@ from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore, restore_from
 from chatwoot_ops.operations.source import source_of_set
+from chatwoot_ops.operations.status import status
 from fakes import fake_host
 from keeping import well_keeping
 from sets import DUMP, FILES, manifest, sealed, sealed_whole, tar_of
@@ -148,6 +149,7 @@ def test_verified_without_a_key_it_says_that_only_checksums_were_read(stack, wel
     found = verify_set(stack, well)
     assert (found.verified, found.checksums_only) == ("2026-11-24T08:00:00Z", True)
     assert list_sets(stack, well).sets[0].checksums_only
+    assert status(stack, well).last_backup.endswith("verified 2026-11-24T08:00:00Z (checksums only)")
     assert not well.processes.ran_with("pg_restore")
     assert well.reporter.questions == []
 
@@ -167,6 +169,18 @@ def test_a_dump_whose_contents_cannot_be_read_is_damaged_although_it_opens(stack
         verify_set(stack, well, given=key)
     assert caught.value.details == (f"{DATABASE_ARTIFACT}.age: pg_restore: error: did not find magic string",)
     assert read_set(whole).verified == ""
+
+
+@pytest.mark.usefixtures("volume")
+def test_a_set_without_its_dump_is_damaged(stack, well, whole, key):
+    (whole / f"{DATABASE_ARTIFACT}.age").unlink()
+    raw = json.loads((whole / MANIFEST).read_text())
+    raw["artifacts"] = [each for each in raw["artifacts"] if not each["name"].startswith(DATABASE_ARTIFACT)]
+    del raw["seal"]
+    (whole / MANIFEST).write_text(json.dumps({**raw, "seal": manifests._seal(raw)}))
+    with pytest.raises(BackupSetInvalidError) as caught:
+        verify_set(stack, well, given=key)
+    assert caught.value.details == (f"{DATABASE_ARTIFACT}.age: cannot be read (No such file or directory)",)
 
 
 def reseal(path, name, content):
@@ -245,6 +259,14 @@ def test_what_is_typed_and_is_no_key_is_refused_without_being_shown(stack, typed
         restore(stack, host, source_of_set(stack, "latest"), RestoreOptions(yes=True))
     assert PRIVATE[:-1] not in f"{caught.value.message}{caught.value.details}{caught.value.remedy}"
     assert volume.swaps == []
+
+
+@pytest.mark.usefixtures("whole")
+def test_a_private_key_on_the_command_line_is_refused_and_shown_nowhere(stack, well, volume):
+    with pytest.raises(BackupSetInvalidError, match="on the command line") as caught:
+        restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True, identity=PRIVATE))
+    assert PRIVATE not in f"{caught.value.message}{caught.value.details}{caught.value.remedy}"
+    assert (volume.swaps, stack.state_folder.exists()) == ([], False)
 
 
 @pytest.mark.usefixtures("whole")

@@ -36,6 +36,11 @@ def identity_of(host: Host, given: str) -> Identity | None:
     """
     if not given:
         return None
+    if given.upper().startswith("AGE-SECRET-KEY"):
+        remedy = (
+            "Whoever lists the processes or reads the shell's history has it now: make a new pair, and name a file."
+        )
+        raise BackupSetInvalidError("A private key was given on the command line", remedy=remedy)
     if given != PROMPT:
         return _masked(host, age.identity_file(Path(given)))
     identity = ask_key(host)
