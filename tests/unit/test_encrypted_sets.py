@@ -2,6 +2,7 @@
 # ruff: noqa: PLR0917 - pytest hands its fixtures over by name
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -169,6 +170,18 @@ def test_a_dump_whose_contents_cannot_be_read_is_damaged_although_it_opens(stack
         verify_set(stack, well, given=key)
     assert caught.value.details == (f"{DATABASE_ARTIFACT}.age: pg_restore: error: did not find magic string",)
     assert read_set(whole).verified == ""
+
+
+@pytest.mark.usefixtures("volume")
+def test_a_damaged_set_is_called_damaged_and_its_right_key_is_not_called_wrong(stack, well, whole, key):
+    path = whole / "settings.env.age"
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    with pytest.raises(BackupSetInvalidError, match="is damaged") as caught:
+        verify_set(stack, well, given=key)
+    assert caught.value.details == ("settings.env.age: its content is not what was written",)
+    path.unlink()
+    with pytest.raises(BackupSetInvalidError, match="is damaged"):
+        restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True, identity=key))
 
 
 @pytest.mark.usefixtures("volume")
@@ -414,12 +427,9 @@ def test_settings_alone_encrypted_are_asked_for_on_an_empty_machine_and_not_else
 
 
 def test_a_set_of_format_1_is_still_read_listed_verified_and_restored(stack, well, volume):
+    # The manifest as the version before this one wrote it, of the same two artifacts.
     path = sealed(stack.backup_folder)
-    raw = json.loads((path / MANIFEST).read_text())
-    for later in ("seal", "encryption"):
-        del raw[later]
-    raw["format"] = 1
-    (path / MANIFEST).write_text(json.dumps({**raw, "seal": manifests._seal(raw)}))
+    shutil.copy(Path(__file__).with_name("recorded") / "manifest-format-1.json", path / MANIFEST)
     assert read_set(path).manifest.encryption == Encryption()
     assert not verify_set(stack, well).checksums_only
     restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True))

@@ -123,12 +123,12 @@ def _note(path: Path) -> dict[str, object]:
 
 def checksum_problems(backup_set: BackupSet) -> tuple[str, ...]:
     """Reads every artifact back; a line for each that is missing, of another size or of other content."""
-    return tuple(
-        problem for each in backup_set.manifest.artifacts if (problem := _problem(Path(backup_set.path), each))
-    )
+    folder = Path(backup_set.path)
+    return tuple(problem for each in backup_set.manifest.artifacts if (problem := artifact_problem(folder, each)))
 
 
-def _problem(folder: Path, artifact: Artifact) -> str:
+def artifact_problem(folder: Path, artifact: Artifact) -> str:
+    """What is wrong with one artifact, "" where it is what was written."""
     path = folder / artifact.name
     try:
         size = path.stat().st_size
