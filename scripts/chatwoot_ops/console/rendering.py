@@ -115,9 +115,8 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "RunNote": scheduling.run_note,
     "Pruned": keeping.pruned,
     "BackedUp": keeping.backed_up,
-    "BackupSet": lambda result: [
-        keeping.set_line(result),
-        "Every checksum and the dump's table of contents were read back.",
-    ],
+    "BackupSet": keeping.verified,
+    "KeysMade": keeping.keys_made,
+    "KeyProved": keeping.key_proved,
     "Recovered": lambda result: [result.text],
 }
