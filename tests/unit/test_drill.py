@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from chatwoot_ops.adapters.age import make_pair, seal
+from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.certificate_store import CertificateStore
 from chatwoot_ops.adapters.env_file import read_env_file
@@ -28,7 +28,7 @@ from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.status import status
 from fakes import GIGABYTE
 from keeping import listed, well_keeping
-from sets import certificate, sealed
+from sets import certificate, encrypted, sealed, sealed_whole
 from world import INSTANCE, SECRETS, database_answer, image, place_in, volume_answer
 
 LEFT = "chatwoot-drill-0a1b2c3d"
@@ -284,13 +284,32 @@ def test_on_an_empty_machine_the_private_key_brings_the_settings(drilled, place,
     path = sealed(
         home.backup_folder,
         stamp="20261124T090000Z",
-        extra={SETTINGS_ARTIFACT: seal(text, (public,))},
+        extra={SETTINGS_ARTIFACT: encrypted(text.encode(), public)},
         settings_included=True,
         fingerprints=fingerprints(SECRETS, INSTANCE),
     )
     place.env_file.unlink()
     assert drilled(set=path.name, identity=str(tmp_path / "identity")).passed
     assert not place.env_file.exists()
+
+
+def test_a_set_that_is_encrypted_as_a_whole_is_opened_with_its_key_and_nothing_of_it_stays_in_clear(
+    drilled, place, home, tmp_path
+):
+    public, private = make_pair()
+    (tmp_path / "identity").write_text(private)
+    drilled_before = drilled()
+    path = sealed_whole(home.backup_folder, public, settings=place.env_file.read_text())
+    found = drilled(set=str(path), identity=str(tmp_path / "identity"))
+    assert (found.passed, found.rows) == (True, drilled_before.rows)
+    assert left_in(tmp_path) == []
+
+
+def test_without_its_key_a_set_that_is_encrypted_as_a_whole_is_refused(drilled, engine, home):
+    path = sealed_whole(home.backup_folder, make_pair()[0])
+    with pytest.raises(BackupSetInvalidError, match="Nobody could be asked for the private key"):
+        drilled(set=str(path))
+    assert not engine.ran_with("compose")
 
 
 def test_keys_that_are_not_the_sets_are_refused(drilled, home):

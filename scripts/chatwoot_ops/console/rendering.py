@@ -118,5 +118,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "BackedUp": keeping.backed_up,
     "BackupSet": keeping.verified,
     "Certificate": lambda result: [*_checks(result.checks), *keeping.drilled(result)],
+    "KeysMade": keeping.keys_made,
+    "KeyProved": keeping.key_proved,
     "Recovered": lambda result: [result.text],
 }

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FORMAT = 1
+from chatwoot_ops.model.verification import Level
+
+FORMAT = 2
 MANIFEST = "manifest.json"
-DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", "settings.env.age"
+ENCRYPTED = ".age"
+DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", f"settings.env{ENCRYPTED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,14 @@ class Artifact:
     name: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """To which public keys (age1...) a set is encrypted, and whether all of it is (`whole`) or its settings only."""
+
+    recipients: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,7 @@ class Manifest:
     tool: str
     format: int = FORMAT
     note: str = ""
+    encryption: Encryption = field(default_factory=Encryption)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,8 @@ class BackupSet:
     """A sealed set in its folder, with the time of its last verification ("" for never) and how thorough it was.
 
     `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
+    `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
+    the private key of `proved_key` (its public half) last opened all of it.
     """
 
     path: str
@@ -95,6 +109,23 @@ class BackupSet:
     kept: bool = False
     needs: tuple[str, ...] = ()
     level: str = ""
+    proved: str = ""
+    proved_key: str = ""
+
+    @property
+    def checksums_only(self) -> bool:
+        """Whether the last verification read nothing but checksums: it was asked no more, or had no private key."""
+        return self.level == Level.CHECKSUMS
+
+    @property
+    def how(self) -> str:
+        """How thorough the last verification was, for people."""
+        return "checksums only" if self.checksums_only else self.level or Level.ARCHIVE
+
+    @property
+    def encrypted_artifacts(self) -> tuple[Artifact, ...]:
+        """The artifacts that only a private key opens."""
+        return tuple(each for each in self.manifest.artifacts if each.name.endswith(ENCRYPTED))
 
 
 def differences(wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = ()) -> tuple[str, ...]:

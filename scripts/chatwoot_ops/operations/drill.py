@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.backup_store import mark_verified
 from chatwoot_ops.adapters.certificate_store import CertificateStore
 from chatwoot_ops.adapters.host import Host
@@ -21,7 +22,7 @@ from chatwoot_ops.operations.drilling import Proved, bring_back, isolated
 from chatwoot_ops.operations.images import fake_release
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
 from chatwoot_ops.operations.preflight import engine_check, require
-from chatwoot_ops.operations.restore import RestoreOptions, fitting_keys
+from chatwoot_ops.operations.restore import RestoreOptions, fitting_keys, opener
 from chatwoot_ops.operations.secrets import existing_or_example
 from chatwoot_ops.operations.source import Source, source_of_set
 from chatwoot_ops.operations.throwaway import throwaway
@@ -47,6 +48,7 @@ class _Drill:
     source: Source
     set: BackupSet
     options: RestoreOptions
+    identity: Identity | None
     draw: Draw
 
 
@@ -60,10 +62,11 @@ def drill(place: Place, host: Host, asked: DrillOptions, draw: Draw) -> Certific
     home = unchecked_stack(place, existing_or_example(place))
     source = source_of_set(home, asked.set)
     assert source.set is not None  # noqa: S101 - for the type checker
-    text = settings_of(place, source.set, asked.identity, asked.settings)
-    require(room_checks(host, source.set))
     options = RestoreOptions(identity=asked.identity, settings=asked.settings)
-    this = _Drill(home, host, source, source.set, options, draw)
+    identity = opener(host, source, options)
+    text = settings_of(place, source.set, identity, asked.settings)
+    require(room_checks(host, source.set))
+    this = _Drill(home, host, source, source.set, options, identity, draw)
     values, user, since = values_of(text, source.set.manifest), host.machine.user(), host.clock.stamp()
     with (
         hold_lock(f"{home.project}.drill", operation="drill", user=user, since=since),
@@ -76,7 +79,7 @@ def _certified(this: _Drill, stack: Stack) -> Certificate:
     blank = _blank(this, stack)
     try:
         with this.host.timed() as spent:
-            fitting_keys(stack, this.host, this.source, this.options)
+            fitting_keys(stack, this.host, this.source, this.options, this.identity)
             proved = _brought_back(this, stack)
     except OpsError as error:
         why = "; ".join((error.message, *error.details[:5]))
@@ -102,7 +105,7 @@ def _certified(this: _Drill, stack: Stack) -> Certificate:
 
 def _brought_back(this: _Drill, stack: Stack) -> Proved:
     try:
-        return bring_back(stack, this.host, this.source, this.set)
+        return bring_back(stack, this.host, this.source, this.set, this.identity)
     except OpsError as error:
         text = f"The drill of {this.set.manifest.name} failed: {error.message}"
         remedy = "The set could not be restored; see docs/how-to/drill.md. Production was not touched."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import docker
@@ -21,13 +22,13 @@ DATABASE_FACTOR = 8
 LEAST_LEFT = 2 * 1024**3
 
 
-def settings_of(place: Place, backup_set: BackupSet, identity: str, settings: str) -> str:
+def settings_of(place: Place, backup_set: BackupSet, identity: Identity | None, settings: str) -> str:
     """The settings text that fits a set: what was given, else `.env` where it is of the same installation.
 
     Raises BackupSetInvalidError when neither is there, or what was given cannot be read or opened.
     """
     manifest = backup_set.manifest
-    own = identity if manifest.settings_included else ""
+    own = identity if manifest.settings_included else None
     given = given_settings(Given(backup_set.path, own, settings), Path(backup_set.path).parent)
     if given:
         return given

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
+from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, staging
 from chatwoot_ops.model.backup_set import BackupSet, StorageProof
@@ -15,6 +16,7 @@ from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.changing import Change, store_of
 from chatwoot_ops.operations.containers import wait_until_answering
 from chatwoot_ops.operations.instance import instances
+from chatwoot_ops.operations.opened_sets import opened_source
 from chatwoot_ops.operations.probes import data, web
 from chatwoot_ops.operations.probes.asking import asked
 from chatwoot_ops.operations.probes.inside import InsideHttp
@@ -52,7 +54,7 @@ def _opened(stack: Stack, host: Host, set_name: str) -> Change:
     return Change(opening, store, host, None)
 
 
-def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet) -> Proved:
+def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, identity: Identity | None) -> Proved:
     """The set restored as onto an empty machine, served by the database and the web alone, and proved.
 
     Raises the errors of the restore; StackUnhealthyError where the web does not serve.
@@ -60,8 +62,9 @@ def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet) 
     change = _opened(stack, host, backup_set.manifest.name)
     make_ready(stack, host, change)
     cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
-    staged = build_cluster(stack, host, source, change, cluster, migrate=False)
-    proof = restore_files(stack, host, source, change, staged)
+    with opened_source(stack, change, source, identity) as readable:
+        staged = build_cluster(stack, host, readable, change, cluster, migrate=False)
+        proof = restore_files(stack, host, readable, change, staged)
     change.step("serve", "Starting the restored database and the web, without the worker")
     host.processes.run(staging.swap(stack, f"clusters/{cluster}"))
     start_data(stack, host)

@@ -76,7 +76,7 @@ def _last_backup(stack: Stack, host: Host) -> str:
     sets = BackupStore(stack.backup_folder).sets()
     if not sets:
         return ""
-    verified = f"verified {sets[-1].verified} ({sets[-1].level})" if sets[-1].verified else "never verified"
+    verified = f"verified {sets[-1].verified} ({sets[-1].how})" if sets[-1].verified else "never verified"
     return f"{sets[-1].manifest.name}, {age_in_hours(sets[-1], host)} hours old, {verified}"
 
 

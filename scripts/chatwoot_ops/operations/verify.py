@@ -19,4 +19,4 @@ def verify(place: Place, host: Host, options: DrillOptions, level: str, draw: Dr
     wanted = parse_level(level)
     if wanted is Level.RESTORE:
         return drill(place, host, options, draw)
-    return verify_set(open_with(place, host), host, options.set, wanted)
+    return verify_set(open_with(place, host), host, options.set, wanted, given=options.identity)
