@@ -79,7 +79,7 @@ KEYS = {
     "BackupSet": "manifest path size verified",
     "BackedUp": "seconds set warnings",
     "Backups": "ages damaged folder sets",
-    "Restored": "away_seconds keys rows seconds source storage tables",
+    "Restored": "away_seconds keys kind rows seconds source storage tables",
     "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
     "RolledBack": "lost release",
