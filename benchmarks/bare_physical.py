@@ -34,8 +34,9 @@ def compression(stack: Stack) -> Compression:
 
 def base_backup(stack: Stack, method: Compression) -> dict[str, float]:
     """Seconds and bytes of `docker exec ... pg_basebackup` to a file, `sha256sum` and `sync`."""
-    argv = physical.base_backup(stack, COMPOSE, method).argv
-    command = (container(stack), *argv[argv.index("env") :])
+    argv = physical.base_backup(stack, database="", operation="", compression=method).argv
+    options = argv[argv.index(stack.images[DATABASE]) + 1 :]
+    command = (container(stack), "pg_basebackup", "-U", stack.settings["POSTGRES_SUPERUSER"], *options)
     return _timed(stack, lambda file: subprocess.run(("sh", "-c", TO_FILE, "sh", file, *command), check=True))
 
 

@@ -22,6 +22,7 @@ def of_stack(stack):
         "compose stop chatwoot-rails": compose.stop(stack, COMPOSE, "chatwoot-rails"),
         "compose down --remove-orphans": compose.down(stack, COMPOSE),
         "compose down --remove-orphans --volumes": compose.down(stack, COMPOSE, volumes=True),
+        "compose ps --quiet chatwoot-db": compose.container(stack, COMPOSE, "chatwoot-db"),
         "compose ps -a --format json": compose.ps(stack, COMPOSE),
         "compose logs --no-color --timestamps --tail 100": compose.logs(stack, COMPOSE),
         "compose logs --no-color --timestamps --tail 5 --follow chatwoot-db": compose.logs(

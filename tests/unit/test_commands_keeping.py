@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from chatwoot_ops.commands import backup, physical, staging
+from chatwoot_ops.commands import backup, compose, physical, staging
 from chatwoot_ops.model.cluster import COMPRESSIONS
 from fakes import COMPOSE, shown
 from world import stack_in
 
 DB_IMAGE, DB, STORAGE = "pgvector/pgvector:pg16", "chatwoot-db-data", "chatwoot-storage"
 WHERE = "-U postgres -d chatwoot_production"
+LABELS = "--label com.docker.compose.project=chatwoot --label chatwoot-ops.operation=op1"
 IN_DATABASE = f"docker run --rm -i --network none --user 0 --volume {DB}:/volume --entrypoint sh {DB_IMAGE} -c "
 IN_STORAGE = f"docker run --rm -i --network none --user 0 --volume {STORAGE}:/volume"
 BUILDER = "chatwoot-restore-op1"
@@ -21,6 +22,10 @@ ASK = f"docker exec -i {BUILDER} psql -X -q -t -A -v ON_ERROR_STOP=1 -h 127.0.0.
 SERVER = (
     "postgres -c listen_addresses=127.0.0.1 -c shared_buffers=256MB -c maintenance_work_mem=256MB -c max_wal_size=4GB "
     "-c checkpoint_timeout=1h -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off"
+)
+BESIDE = (
+    f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --network container:db1 --env PGHOST=127.0.0.1 "
+    "--env PGUSER=postgres"
 )
 NEW = "/var/lib/postgresql/data/clusters/new.partial"
 LOAD = f"--no-owner --no-privileges --exit-on-error -h 127.0.0.1 {WHERE}"
@@ -31,19 +36,26 @@ def stack(tmp_path):
     return stack_in(tmp_path, POSTGRES_IMAGE=DB_IMAGE)
 
 
+def dumping(stack):
+    return backup.dump(stack, database="abc", operation="op1", snapshot="0-1-1")
+
+
 def built(stack):
     """Each builder with the line it makes."""
     return {
         f"compose exec -T chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 {WHERE}": backup.snapshot_session(
             stack, COMPOSE
         ),
-        f"compose exec -T chatwoot-db sh -c {backup._DUMP} sh -Fc --snapshot=0-1-1 {WHERE}": backup.dump(
-            stack, COMPOSE, snapshot="0-1-1"
+        "compose ps --quiet chatwoot-db": compose.container(stack, COMPOSE, "chatwoot-db"),
+        f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --network container:abc --env PGHOST=127.0.0.1 "
+        f"--env PGUSER=postgres --entrypoint sh {DB_IMAGE} -c {backup._DUMP} sh -Fc --snapshot=0-1-1 {WHERE}": dumping(
+            stack
         ),
         f"docker run --rm --network none --user 0 --volume /b/s:/set:ro --entrypoint pg_restore {DB_IMAGE} --list "
         "/set/database.dump": backup.dump_contents(DB_IMAGE, Path("/b/s"), "database.dump"),
-        f"docker run --rm --network none --user 0 --volume {STORAGE}:/volume:ro --entrypoint tar {DB_IMAGE} --create "
-        "--directory=/volume --exclude=./.chatwoot* --exclude=./.restore* --file=- .": backup.storage(stack),
+        f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
+        f"--user 0 --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
+        "--exclude=./.restore* --file=- .": backup.storage(stack, operation="op1"),
         f"compose exec -T chatwoot-db psql -X -q -t -A {WHERE} -c SELECT pg_database_size(current_database())": (
             backup.space(stack, COMPOSE)
         ),
@@ -78,9 +90,11 @@ def built(stack):
 
 def of_clusters(stack):
     return {
-        "compose exec -T chatwoot-db env LC_ALL=C pg_basebackup -U postgres --no-password --pgdata=- --format=tar "
+        f"{BESIDE} --env LC_ALL=C --entrypoint pg_basebackup {DB_IMAGE} --no-password --pgdata=- --format=tar "
         "--wal-method=fetch --checkpoint=fast --verbose --manifest-checksums=CRC32C "
-        "--compress=client-zstd:level=1,workers=2": physical.base_backup(stack, COMPOSE, COMPRESSIONS[0]),
+        "--compress=client-zstd:level=1,workers=2": physical.base_backup(
+            stack, database="db1", operation="op1", compression=COMPRESSIONS[0]
+        ),
         f"compose run -d --no-deps --label chatwoot-ops.operation=op1 --name {BUILDER} --volume /b/s:/set:ro "
         "--entrypoint /bin/sh chatwoot-db /chatwoot-ops/unpack.sh new postgres -c listen_addresses=127.0.0.1 "
         "-c shared_buffers=256MB -c max_wal_size=4GB -c checkpoint_timeout=1h -c archive_mode=off "
@@ -116,7 +130,7 @@ def test_every_public_builder_is_seen_here():
     for module in (backup, physical, staging):
         own = [name for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__]
         lacking = [n for n in own if not n.startswith("_") and f"{module.__name__.rpartition('.')[2]}.{n}(" not in text]
-        assert lacking in ([], ["container"])
+        assert lacking in ([], ["beside"], ["container"])
 
 
 def test_no_secret_is_in_any_argv(stack):
@@ -128,7 +142,7 @@ def test_no_secret_is_in_any_argv(stack):
 
 
 def test_compression_is_tried_on_the_build_itself_best_first(stack):
-    (script,) = [word for word in backup.dump(stack, COMPOSE, snapshot="s").argv if "pg_dump" in word]
+    (script,) = [word for word in dumping(stack).argv if "pg_dump" in word]
     assert "for method in zstd:1 lz4 gzip:1; do" in script
     assert script.endswith('exec pg_dump --compress="$method" "$@"\n')
 
@@ -142,9 +156,9 @@ def test_the_dump_is_compressed_by_the_first_method_that_its_program_has(stack, 
         'echo "$*"\n'
     )
     program.chmod(0o755)
-    argv = backup.dump(stack, COMPOSE, snapshot="0-1-1").argv
-    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_USER": "postgres"}
-    done = subprocess.run(argv[argv.index("sh") :], env=path, capture_output=True, text=True, check=True)
+    argv = dumping(stack).argv
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(("sh", *argv[argv.index("-c") :]), env=path, capture_output=True, text=True, check=True)
     assert done.stdout == f"--compress={best} -Fc --snapshot=0-1-1 {WHERE}\n"
 
 
@@ -198,14 +212,14 @@ def test_a_cluster_is_copied_under_a_temporary_name_and_named_once_it_is_whole(s
 
 def test_what_reads_and_writes_whole_databases_has_hours(stack):
     for command in (
-        backup.dump(stack, COMPOSE, snapshot="s"),
-        backup.storage(stack),
+        dumping(stack),
+        backup.storage(stack, operation="op1"),
         backup.snapshot_session(stack, COMPOSE),
         staging.load(stack, "op1", "x"),
         staging.load_from_pipe(stack, "op1"),
         staging.session(stack, "op1"),
         staging.copy_cluster(stack, "", "x"),
-        physical.base_backup(stack, COMPOSE, COMPRESSIONS[0]),
+        physical.base_backup(stack, database="db1", operation="op1", compression=COMPRESSIONS[0]),
         physical.unpack(stack, "op1", "new", "x", COMPRESSIONS[0]),
         physical.verify(stack, "op1", "new"),
     ):

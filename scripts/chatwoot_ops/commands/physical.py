@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chatwoot_ops.commands import compose
-from chatwoot_ops.commands.backup import HOURS
+from chatwoot_ops.commands.backup import HOURS, beside
 from chatwoot_ops.commands.compose import OPERATION_LABEL
 from chatwoot_ops.commands.docker import docker
 from chatwoot_ops.commands.staging import SET_FOLDER, container
@@ -44,17 +44,18 @@ def able(stack: Stack, program: Path) -> Command:
     return compose.execute(stack, program, DATABASE, "sh", "-c", _ABLE, purpose=purpose)
 
 
-def base_backup(stack: Stack, program: Path, compression: Compression) -> Command:
+def base_backup(stack: Stack, *, database: str, operation: str, compression: Compression) -> Command:
     """The running cluster as one tar on standard output, its backup manifest inside; says start and stop on the other.
 
-    A stream to standard output allows no second one for the WAL: it is fetched at the end.
+    It runs beside the container `database`, as a dump does. A stream to standard output allows no second one for the
+    WAL: it is fetched at the end.
     """
+    options = (*beside(stack, database, operation), "--env", "LC_ALL=C", "--entrypoint", "pg_basebackup")
     argv = (
-        *("env", "LC_ALL=C", "pg_basebackup", "-U", stack.settings["POSTGRES_SUPERUSER"], "--no-password"),
-        *("--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--verbose"),
+        *("--no-password", "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--verbose"),
         *("--manifest-checksums=CRC32C", f"--compress={compression.option}"),
     )
-    return compose.execute(stack, program, DATABASE, *argv, purpose="Copying the running cluster", timeout=HOURS)
+    return docker(*options, stack.images[DATABASE], *argv, purpose="Copying the running cluster", timeout=HOURS)
 
 
 def image_abilities(image: str) -> Command:

@@ -99,7 +99,7 @@ def _write_set(  # noqa: PLR0917 - one story, told once
     copied = write_database(stack, host, change, partial, kind)
     change.step("copy-storage", "Copying the storage volume")
     with partial.artifact(STORAGE_ARTIFACT) as file:
-        host.processes.save_output(commands.storage(stack), file.write)
+        host.processes.save_output(commands.storage(stack, operation=change.opening.id), file.write)
     storage = prove_archive(partial.folder / STORAGE_ARTIFACT, copied.blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)

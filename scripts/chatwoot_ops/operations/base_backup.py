@@ -11,11 +11,12 @@ from chatwoot_ops.adapters.backup_store import PartialSet
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.pipes import Session
 from chatwoot_ops.commands import backup as commands
-from chatwoot_ops.commands import physical
+from chatwoot_ops.commands import compose, physical
 from chatwoot_ops.errors import CommandFailedError, PreflightFailedError
 from chatwoot_ops.model.backup_set import CLUSTER_ARTIFACT, DataDigest
 from chatwoot_ops.model.cluster import COMPRESSIONS, ClusterFacts, Compression
-from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.digests import OUTLINE, SEQUENCES, read_digest
 from chatwoot_ops.operations.storage import BLOBS, read_blobs
@@ -64,7 +65,7 @@ class Copied:
     blobs: dict[str, tuple[int, str]]
 
 
-def copy_cluster(stack: Stack, host: Host, partial: PartialSet) -> Copied:
+def copy_cluster(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copied:
     """Writes the running cluster into a set; the database serves meanwhile.
 
     Raises PreflightFailedError naming all that keeps the database from it, CommandFailedError where it fails.
@@ -77,7 +78,7 @@ def copy_cluster(stack: Stack, host: Host, partial: PartialSet) -> Copied:
         session.send(_SLOT + _BLOBS_AND_OUTLINE)
         session.read_line()
         blobs, before = read_blobs(session.read_line), read_digest(session.read_line)
-        said = _copy(stack, host, partial, compression)
+        said = _copy(stack, host, change, partial, compression)
         session.send(_BLOBS_AND_SEQUENCES)
         # A file whose row went or came meanwhile is looked for too: the cluster stands between the two.
         blobs |= read_blobs(session.read_line)
@@ -87,8 +88,9 @@ def copy_cluster(stack: Stack, host: Host, partial: PartialSet) -> Copied:
     return Copied(facts, data, blobs)
 
 
-def _copy(stack: Stack, host: Host, partial: PartialSet, compression: Compression) -> str:
-    command = physical.base_backup(stack, host.compose, compression)
+def _copy(stack: Stack, host: Host, change: Change, partial: PartialSet, compression: Compression) -> str:
+    database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
+    command = physical.base_backup(stack, database=database, operation=change.opening.id, compression=compression)
     with partial.artifact(f"{CLUSTER_ARTIFACT}{compression.ending}") as file:
         return host.processes.save_output(command, file.write)
 

@@ -51,7 +51,7 @@ class RestoreOptions:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What serves now: the source, rows and tables, the proof of the stored files, and seconds per step.
+    """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know.
 
     After a physical set rows and tables are 0: none was counted, the cluster's files were verified.
     """
@@ -63,6 +63,7 @@ class Restored:
     keys: str
     seconds: float
     away_seconds: float
+    notes: tuple[str, ...]
     kind: str = LOGICAL
 
 
@@ -174,6 +175,5 @@ def _restore(  # noqa: PLR0917 - one story, told once
     clean_up(stack, host, change, f"clusters/{cluster}", previous)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
-    return Restored(
-        source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, PHYSICAL if source.physical else LOGICAL
-    )
+    kind, notes = PHYSICAL if source.physical else LOGICAL, tuple(change.changed)
+    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, notes, kind)
