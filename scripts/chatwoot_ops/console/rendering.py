@@ -112,5 +112,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Backups": keeping.backups,
     "BackedUp": keeping.backed_up,
     "BackupSet": keeping.verified,
+    "KeysMade": keeping.keys_made,
+    "KeyProved": keeping.key_proved,
     "Recovered": lambda result: [result.text],
 }

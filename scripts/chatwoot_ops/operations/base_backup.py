@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chatwoot_ops.adapters.backup_store import PartialSet
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.adapters.pipes import Session
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.commands import compose, physical
