@@ -125,7 +125,8 @@ def sealed_physical(folder, *, archive=ARCHIVE_NAME, encryption=None, **changed)
     """A whole physical set in a folder, sealed by the store itself; its path. With `encryption` to whom."""
     store = BackupStore(folder)
     partial = store.begin("20261124T080000Z", PHYSICAL, encryption)
-    for name, content in {archive: ARCHIVE, STORAGE_ARTIFACT: tar_of(FILES)}.items():
+    sealed_settings = {"settings.env": b"A=b\n"} if encryption else {}
+    for name, content in {archive: ARCHIVE, STORAGE_ARTIFACT: tar_of(FILES), **sealed_settings}.items():
         with partial.artifact(name) as file:
             file.write(content)
     given = {"name": partial.name, "sequence": partial.sequence, "artifacts": tuple(partial.artifacts)}

@@ -256,7 +256,11 @@ def test_an_encrypted_set_is_opened_for_the_unpacking_and_gone_afterwards(stack,
     public, private = make_pair()
     (tmp_path / "key").write_text(private)
     path = sealed_physical(stack.backup_folder, encryption=Encryption((public,), whole=True))
-    assert sorted(each.name for each in path.glob("*.age")) == [f"{ARCHIVE_NAME}.age", "storage.tar.age"]
+    assert sorted(each.name for each in path.glob("*.age")) == [
+        f"{ARCHIVE_NAME}.age",
+        "settings.env.age",
+        "storage.tar.age",
+    ]
     seen = []
     mounted = lambda command: next(Path(part.partition(":/set")[0]) for part in command.argv if ":/set" in part)  # noqa: E731
     well.processes.on_call(
