@@ -2,6 +2,7 @@
 # ruff: noqa: PLR0917 - pytest hands its fixtures over by name
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore, restore_from
 from chatwoot_ops.operations.source import source_of_set
+from chatwoot_ops.operations.status import status
 from fakes import fake_host
 from keeping import well_keeping
 from sets import DUMP, FILES, manifest, sealed, sealed_whole, tar_of
@@ -148,6 +150,7 @@ def test_verified_without_a_key_it_says_that_only_checksums_were_read(stack, wel
     found = verify_set(stack, well)
     assert (found.verified, found.checksums_only) == ("2026-11-24T08:00:00Z", True)
     assert list_sets(stack, well).sets[0].checksums_only
+    assert status(stack, well).last_backup.endswith("verified 2026-11-24T08:00:00Z (checksums only)")
     assert not well.processes.ran_with("pg_restore")
     assert well.reporter.questions == []
 
@@ -167,6 +170,30 @@ def test_a_dump_whose_contents_cannot_be_read_is_damaged_although_it_opens(stack
         verify_set(stack, well, given=key)
     assert caught.value.details == (f"{DATABASE_ARTIFACT}.age: pg_restore: error: did not find magic string",)
     assert read_set(whole).verified == ""
+
+
+@pytest.mark.usefixtures("volume")
+def test_a_damaged_set_is_called_damaged_and_its_right_key_is_not_called_wrong(stack, well, whole, key):
+    path = whole / "settings.env.age"
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    with pytest.raises(BackupSetInvalidError, match="is damaged") as caught:
+        verify_set(stack, well, given=key)
+    assert caught.value.details == ("settings.env.age: its content is not what was written",)
+    path.unlink()
+    with pytest.raises(BackupSetInvalidError, match="is damaged"):
+        restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True, identity=key))
+
+
+@pytest.mark.usefixtures("volume")
+def test_a_set_without_its_dump_is_damaged(stack, well, whole, key):
+    (whole / f"{DATABASE_ARTIFACT}.age").unlink()
+    raw = json.loads((whole / MANIFEST).read_text())
+    raw["artifacts"] = [each for each in raw["artifacts"] if not each["name"].startswith(DATABASE_ARTIFACT)]
+    del raw["seal"]
+    (whole / MANIFEST).write_text(json.dumps({**raw, "seal": manifests._seal(raw)}))
+    with pytest.raises(BackupSetInvalidError) as caught:
+        verify_set(stack, well, given=key)
+    assert caught.value.details == (f"{DATABASE_ARTIFACT}.age: cannot be read (No such file or directory)",)
 
 
 def reseal(path, name, content):
@@ -245,6 +272,14 @@ def test_what_is_typed_and_is_no_key_is_refused_without_being_shown(stack, typed
         restore(stack, host, source_of_set(stack, "latest"), RestoreOptions(yes=True))
     assert PRIVATE[:-1] not in f"{caught.value.message}{caught.value.details}{caught.value.remedy}"
     assert volume.swaps == []
+
+
+@pytest.mark.usefixtures("whole")
+def test_a_private_key_on_the_command_line_is_refused_and_shown_nowhere(stack, well, volume):
+    with pytest.raises(BackupSetInvalidError, match="on the command line") as caught:
+        restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True, identity=PRIVATE))
+    assert PRIVATE not in f"{caught.value.message}{caught.value.details}{caught.value.remedy}"
+    assert (volume.swaps, stack.state_folder.exists()) == ([], False)
 
 
 @pytest.mark.usefixtures("whole")
@@ -392,12 +427,9 @@ def test_settings_alone_encrypted_are_asked_for_on_an_empty_machine_and_not_else
 
 
 def test_a_set_of_format_1_is_still_read_listed_verified_and_restored(stack, well, volume):
+    # The manifest as the version before this one wrote it, of the same two artifacts.
     path = sealed(stack.backup_folder)
-    raw = json.loads((path / MANIFEST).read_text())
-    for later in ("seal", "encryption"):
-        del raw[later]
-    raw["format"] = 1
-    (path / MANIFEST).write_text(json.dumps({**raw, "seal": manifests._seal(raw)}))
+    shutil.copy(Path(__file__).with_name("recorded") / "manifest-format-1.json", path / MANIFEST)
     assert read_set(path).manifest.encryption == Encryption()
     assert not verify_set(stack, well).checksums_only
     restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
 from chatwoot_ops.adapters.partial_set import PartialSet
+from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Encryption, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
@@ -47,7 +48,8 @@ class BackupStore:
         return sealed
 
     def drop_partials(self) -> tuple[str, ...]:
-        """Removes sets that were never sealed; returns their names."""
+        """Removes sets that were never sealed, and what removals that were cut off left; returns the former's names."""
+        finish_removals(self.folder)
         partials = sorted(self.folder.glob(f"*{PARTIAL}")) if self.folder.is_dir() else []
         for each in partials:
             shutil.rmtree(each, ignore_errors=True)
@@ -83,7 +85,8 @@ class BackupStore:
     def _folders(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        return [path for path in sorted(self.folder.iterdir()) if path.is_dir() and not path.name.endswith(PARTIAL)]
+        unfinished = (PARTIAL, REMOVING)
+        return [path for path in sorted(self.folder.iterdir()) if path.is_dir() and not path.name.endswith(unfinished)]
 
     @staticmethod
     def _read(path: Path) -> BackupSet | None:
@@ -106,6 +109,7 @@ def read_set(path: Path) -> BackupSet:
         manifest=manifest,
         verified=str(verified.get("at", "")),
         size=sum(each.size for each in manifest.artifacts),
+        kept=is_kept(path),
         checksums_only=verified.get("checksums_only") is True,
         proved=str(proved.get("at", "")),
         proved_key=str(proved.get("key", "")),
@@ -123,12 +127,12 @@ def _note(path: Path) -> dict[str, object]:
 
 def checksum_problems(backup_set: BackupSet) -> tuple[str, ...]:
     """Reads every artifact back; a line for each that is missing, of another size or of other content."""
-    return tuple(
-        problem for each in backup_set.manifest.artifacts if (problem := _problem(Path(backup_set.path), each))
-    )
+    folder = Path(backup_set.path)
+    return tuple(problem for each in backup_set.manifest.artifacts if (problem := artifact_problem(folder, each)))
 
 
-def _problem(folder: Path, artifact: Artifact) -> str:
+def artifact_problem(folder: Path, artifact: Artifact) -> str:
+    """What is wrong with one artifact, "" where it is what was written."""
     path = folder / artifact.name
     try:
         size = path.stat().st_size

@@ -115,6 +115,7 @@ class Manifest:
 class BackupSet:
     """A sealed set in its folder, with the time of its last verification ("" for never).
 
+    `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
     `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
     the private key of `proved_key` (its public half) last opened all of it.
     """
@@ -123,6 +124,8 @@ class BackupSet:
     manifest: Manifest
     verified: str = ""
     size: int = field(default=0)
+    kept: bool = False
+    needs: tuple[str, ...] = ()
     checksums_only: bool = False
     proved: str = ""
     proved_key: str = ""

@@ -35,10 +35,14 @@ def _problem(backup_set: BackupSet, name: str, identity: Identity) -> str:
 
 def contents_problem(stack: Stack, host: Host, backup_set: BackupSet, identity: Identity) -> str:
     """Why pg_restore cannot read the table of contents of an encrypted dump, "" where it can."""
+    if backup_set.manifest.kind != "logical":
+        return ""
     dump = Path(backup_set.path) / f"{DATABASE_ARTIFACT}{ENCRYPTED}"
     try:
         with closing(opened(dump, identity)) as chunks:
             host.processes.feed(commands.piped_contents(stack.images[DATABASE]), chunks)
+    except OSError as error:
+        return f"{dump.name}: cannot be read ({error.strerror})"
     except CommandFailedError as error:
         return f"{dump.name}: {' '.join(error.details)[-200:] or error.message}"
     return ""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chatwoot_ops.adapters import age
 from chatwoot_ops.adapters.age import Identity
+from chatwoot_ops.adapters.backup_store import artifact_problem
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.errors import BackupSetInvalidError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import BackupSet, Encryption
@@ -36,6 +37,11 @@ def identity_of(host: Host, given: str) -> Identity | None:
     """
     if not given:
         return None
+    if given.upper().startswith("AGE-SECRET-KEY"):
+        remedy = (
+            "Whoever lists the processes or reads the shell's history has it now: make a new pair, and name a file."
+        )
+        raise BackupSetInvalidError("A private key was given on the command line", remedy=remedy)
     if given != PROMPT:
         return _masked(host, age.identity_file(Path(given)))
     identity = ask_key(host)
@@ -59,7 +65,7 @@ def _masked(host: Host, identity: Identity) -> Identity:
 
 
 def identity_for(host: Host, backup_set: BackupSet, given: str) -> Identity | None:
-    """The private key that a restore of this set works with, proved on the set's first encrypted artifact.
+    """The private key that a restore of this set works with, proved on the set.
 
     A set that is encrypted as a whole cannot do without: it is asked for then. None where the set needs none.
     Raises BackupSetInvalidError naming the public keys to one of which it would have to belong.
@@ -81,13 +87,16 @@ def identity_for(host: Host, backup_set: BackupSet, given: str) -> Identity | No
 def opener_of_set(backup_set: BackupSet, identity: Identity) -> str:
     """The public half of the key that opens this set.
 
-    Raises BackupSetInvalidError naming those that would, where none of them is at hand.
+    It is tried on the smallest artifact. Raises BackupSetInvalidError naming the public keys that would open it, or
+    the artifact where that is damaged.
     """
-    first = Path(backup_set.path) / backup_set.encrypted_artifacts[0].name
-    try:
-        opener = age.opener_of(first, identity)
-    except OSError as error:
-        raise BackupSetInvalidError(f"{first} cannot be read: {error.strerror}", remedy=_UNTOUCHED) from error
+    folder, smallest = Path(backup_set.path), min(backup_set.encrypted_artifacts, key=lambda each: each.size)
+    problem = artifact_problem(folder, smallest)
+    if problem:
+        # Damaged, it opens with no key, and the right one would be called wrong.
+        name = backup_set.manifest.name
+        raise BackupSetInvalidError(f"The set {name} is damaged", details=(problem,), remedy=_UNTOUCHED)
+    opener = age.opener_of(folder / smallest.name, identity)
     if not opener:
         text = f"{identity.where} does not open the set {backup_set.manifest.name}"
         remedy = f"Give the private key of one of these public keys with --identity FILE. {_UNTOUCHED}"

@@ -48,8 +48,8 @@ def opened_source(stack: Stack, change: Change, source: Source, identity: Identi
     change.step("open", "Opening the encrypted set", folder=folder.name)
     try:
         _open_all(source.set, identity, folder)
-        database = source.set.manifest.database_artifact
-        yield replace(source, dump=folder / database, storage=folder / STORAGE_ARTIFACT)
+        dump = folder / source.dump.name.removesuffix(ENCRYPTED)
+        yield replace(source, dump=dump, storage=folder / STORAGE_ARTIFACT)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

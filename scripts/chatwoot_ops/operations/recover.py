@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.host import Host
@@ -10,18 +9,17 @@ from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.commands import compose
 from chatwoot_ops.errors import StackLockedError
 from chatwoot_ops.model.check import failures
-from chatwoot_ops.model.cluster import LOGICAL
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations import recover_sets
 from chatwoot_ops.operations.administrator import Applicant
-from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_keys import finish_keys
-from chatwoot_ops.operations.backup_sets import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.finish_restore import finish_restore, with_identity
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opened_sets import drop_opened
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
+from chatwoot_ops.operations.recover_sets import Action, close
 from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upgrade
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
@@ -105,13 +103,6 @@ def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) ->
         fill(place, change)
 
 
-def _close(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    """For operations whose every step leaves the old state or the new one: there is nothing to put back."""
-    name = f"undo-{journal.opening.operation.removeprefix('undo-')}"
-    with changing(stack, host, name, resume=journal) as change:
-        change.step("nothing", "Nothing has to be put back")
-
-
 def _stop(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     with changing(stack, host, "undo-up", resume=journal) as change:
         change.step("down", "Taking the stack down")
@@ -122,20 +113,6 @@ def _undo_down(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     if journal.facts("remove-volumes") or journal.last_step in {"forget-instance", "remove-volumes"}:
         raise StackLockedError("The volumes may be gone already", remedy="Type 'invoke recover --finish'.")
     up(stack, host, resume=journal)
-
-
-Action = Callable[[Place, Stack, Host, Journal], object]
-
-
-def _finish_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    # A journal of an earlier version names no kind: it knew one.
-    back_up(stack, host, resume=journal, kind=str(journal.opening.options.get("kind", LOGICAL)))
-
-
-def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    with changing(stack, host, "undo-backup", resume=journal) as change:
-        change.step("drop-partial", "Removing the set that was not sealed")
-        sets_of(stack).drop_partials()
 
 
 def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
@@ -154,7 +131,7 @@ FINISH: dict[str, Action] = {
         stack, host, volumes=bool(journal.opening.options.get("volumes")), resume=journal
     ),
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
-    "backup": _finish_backup,
+    **recover_sets.FINISH,
     "backup.keys": lambda _, stack, host, journal: finish_keys(stack, host, journal),
     "restore": _finish_restore,
     "upgrade": _finish_upgrade,
@@ -162,29 +139,27 @@ FINISH: dict[str, Action] = {
     "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": undo_setup,
     "undo-up": _stop,
-    "undo-secrets": _close,
-    "undo-migrate": _close,
-    "undo-backup": _undo_backup,
-    "undo-backup.keys": _close,
+    "undo-secrets": close,
+    "undo-migrate": close,
+    "undo-backup.keys": close,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
     "setup": undo_setup,
-    "secrets": _close,
+    "secrets": close,
     "up": _stop,
     "down": _undo_down,
-    "migrate": _close,
-    "backup": _undo_backup,
-    "backup.keys": _close,
+    "migrate": close,
+    **recover_sets.UNDO,
+    "backup.keys": close,
     "restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
     "upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
     "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": undo_setup,
     "undo-up": _stop,
-    "undo-secrets": _close,
-    "undo-migrate": _close,
-    "undo-backup": _undo_backup,
-    "undo-backup.keys": _close,
+    "undo-secrets": close,
+    "undo-migrate": close,
+    "undo-backup.keys": close,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }

@@ -50,7 +50,7 @@ def given_settings(given: Given, folder: Path) -> str:
         return ""
     found = BackupStore(folder).find(given.set_name)
     sealed = Path(found.path) / SETTINGS_ARTIFACT
-    if not sealed.is_file():
+    if not (found.encrypted_artifacts and sealed.is_file()):
         raise BackupSetInvalidError("The set holds no settings", remedy="Give them with --settings FILE.")
     opener_of_set(found, given.identity)
     return age.unseal(sealed.read_bytes(), given.identity).decode()
