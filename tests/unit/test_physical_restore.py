@@ -229,6 +229,14 @@ def test_a_quote_in_a_name_or_a_password_stays_inside_it(tmp_path):
 
 
 @pytest.mark.usefixtures("volume")
+def test_what_a_superuser_made_is_given_to_chatwoots_role(stack, well, source):
+    restore(stack, well, source, YES)
+    (sent,) = [each.stdin for each in well.processes.ran if "OWNER TO %I" in (each.stdin or "")]
+    assert sent.startswith("\\set role 'chatwoot'")
+    assert not [each for each in well.processes.ran if each.stdin == "ANALYZE;"]
+
+
+@pytest.mark.usefixtures("volume")
 def test_the_instance_is_recorded_anew(stack, well, source):
     restore(stack, well, source, YES)
     (sql,) = [each.stdin for each in well.processes.ran if "DELETE FROM chatwoot_ops.instance" in (each.stdin or "")]
