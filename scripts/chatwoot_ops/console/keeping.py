@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chatwoot_ops.model.backup_set import BackupSet
+from chatwoot_ops.model.backup_set import BackupSet, Manifest
 from chatwoot_ops.model.certificate import Certificate
+from chatwoot_ops.model.cluster import PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.operations.backup import BackedUp
@@ -35,16 +36,25 @@ def verified(result: BackupSet) -> list[str]:
             "Every checksum was read back. The set is encrypted: its contents, the dump's table of contents among them,"
         )
         return [set_line(result), f"{said} were NOT read. Give --identity FILE for that."]
-    more = "" if result.checksums_only else ", the dump's table of contents and the storage archive to its end"
-    return [set_line(result), f"Read back: every checksum{more}."]
+    if result.checksums_only:
+        return [set_line(result), "Read back: every checksum."]
+    if result.manifest.physical:
+        said = "Read back: every checksum and the storage archive to its end"
+        return [set_line(result), f"{said}; a restore verifies each file of the cluster."]
+    said = "Read back: every checksum, the dump's table of contents and the storage archive to its end."
+    return [set_line(result), said]
 
 
 def drilled(result: Certificate) -> list[str]:
     """A drill that ended."""
     fake = ["A FAKE of Chatwoot ran, not a real one."] if result.fake else []
-    found = f"{result.rows} rows in {result.tables} tables came back, {result.files_proved} stored files proved"
+    rows = f"{result.rows} rows in {result.tables} tables" if result.tables else "Every file of the cluster"
     verdict = "The drill passed" if result.passed else "The drill FAILED"
-    return [*fake, found, f"{verdict}: {result.set} ({show_size(result.size_bytes)}) in {result.recovery_seconds} s."]
+    return [
+        *fake,
+        f"{rows} came back, {result.files_proved} stored files proved",
+        f"{verdict}: {result.set} ({show_size(result.size_bytes)}) in {result.recovery_seconds} s.",
+    ]
 
 
 def keys_made(result: KeysMade) -> list[str]:
@@ -91,22 +101,30 @@ def _pruned_line(each: PrunedSet, result: Pruned) -> str:
 
 def backed_up(result: BackedUp) -> list[str]:
     """A set that was sealed now."""
-    storage, data = result.set.manifest.storage, result.set.manifest.data
-    rows = sum(table.rows for table in data.tables.values())
+    storage = result.set.manifest.storage
     return [
         set_line(result.set),
-        f"{rows} rows in {len(data.tables)} tables, {storage.proved} of {storage.files} stored files proved",
+        f"{_held(result.set.manifest)}, {storage.proved} of {storage.files} stored files proved",
         *(f"warning: {line}" for line in result.warnings),
         f"Sealed in {result.seconds} s: {result.set.path}",
     ]
+
+
+def _held(manifest: Manifest) -> str:
+    if manifest.cluster is not None:
+        return f"the whole cluster, from {manifest.cluster.start_lsn} to {manifest.cluster.stop_lsn} in its WAL"
+    rows = sum(table.rows for table in manifest.data.tables.values())
+    return f"{rows} rows in {len(manifest.data.tables)} tables"
 
 
 def restored(result: Restored) -> list[str]:
     """What serves after a restore."""
     storage = result.storage
     against = f"{len(storage.missing)} missing, {len(storage.wrong)} wrong, {len(storage.orphaned)} without a row"
+    counted = f"{result.rows} rows in {result.tables} tables"
+    proved = "each file of the cluster is what was backed up" if result.kind == PHYSICAL else counted
     return [
-        f"{result.rows} rows in {result.tables} tables, {result.keys}",
+        f"{proved}, {result.keys}",
         f"{storage.proved} stored files proved, {against}",
         *result.notes,
         f"Restored {result.source} in {result.seconds} s; the database was away for {result.away_seconds} s of them.",
