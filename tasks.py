@@ -172,8 +172,9 @@ def migrate(_: Context, json: bool = False) -> None:
 
 @task(
     help={
-        "verify": "Take none; read back every checksum and the dump's table of contents of a set that is there.",
+        "verify": "Take none; read back every checksum, and a dump's table of contents, of a set that is there.",
         "set": "Which set to verify: its name, or latest.",
+        "kind": "logical or physical (else BACKUP_KIND).",
         "identity": "With --verify: file with the age private key that opens an encrypted set, or - to type it.",
         "json": "One JSON object on standard output.",
     }
@@ -182,6 +183,7 @@ def backup(
     _: Context,
     verify: bool = False,
     set: str = "latest",  # noqa: A002 - the flag's name
+    kind: str = "",
     identity: str = "",
     json: bool = False,
 ) -> None:
@@ -193,7 +195,7 @@ def backup(
     from chatwoot_ops.operations import backup_sets, opening
 
     look = functools.partial(backup_sets.verify_set, name=set, given=identity)
-    act = look if verify else backing_up.back_up
+    act = look if verify else functools.partial(backing_up.back_up, kind=kind)
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 

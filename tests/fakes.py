@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from json import JSONDecodeError
 from pathlib import Path
 
 from chatwoot_ops.adapters.clock import Clock
@@ -104,7 +105,9 @@ class FakeProcesses(Processes):
         return finished.code
 
     def save_output(self, command, sink):
-        sink(self.run(command).stdout.encode())
+        finished = self.run(command)
+        sink(finished.stdout.encode())
+        return finished.stderr
 
     def feed(self, command, chunks):
         """What was fed is read by the script as the command's standard input."""
@@ -118,8 +121,8 @@ class FakeProcesses(Processes):
         self.sessions.append(session)
         try:
             yield session
-        except SessionEndedError:
-            raise self._failure(command, "it ended too early") from None
+        except (SessionEndedError, JSONDecodeError):
+            raise self._failure(command, "it ended too early, or its answer was cut off") from None
 
 
 class FakeClock(Clock):
