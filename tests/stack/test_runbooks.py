@@ -97,7 +97,7 @@ def test_back_up_makes_a_key_pair_and_sets_whose_settings_it_opens(stack):
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stack.settings["BACKUP_RECIPIENTS"] in said
     assert key.read_text().splitlines()[-1] not in said
-    assert "Every checksum and the dump's table of contents were read back." in said
+    assert "Read back: every checksum, the dump's table of contents" in said
     opened = with_names(stack, marked_block(KEY_LOST, "open_into"))
     type_in(stack, f"settings=$HOME/opened\n{opened}")
     assert (stack.env_file.parent / "opened").read_text() == stack.env_file.read_text()

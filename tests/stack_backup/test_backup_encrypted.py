@@ -56,7 +56,10 @@ def test_the_set_is_unreadable_without_the_key_and_the_key_from_a_file_restores_
 
     assert "were NOT read" in encrypting.invoke("backup", "--verify").out
     identity = ("--identity", str(encrypting.identity))
-    assert "table of contents were read back" in encrypting.invoke("backup", "--verify", *identity).out
+    assert (
+        "Read back: every checksum, the dump's table of contents"
+        in encrypting.invoke("backup", "--verify", *identity).out
+    )
     assert check(encrypting, "backup keys")["outcome"] == "warn"
     encrypting.invoke("backup.keys", "--prove", *identity)
     assert check(encrypting, "backup keys")["outcome"] == "pass"
