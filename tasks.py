@@ -138,7 +138,7 @@ def status(_: Context, json: bool = False) -> None:
 
 @task(
     help={
-        "service": "One of chatwoot-rails, chatwoot-sidekiq, chatwoot-db, chatwoot-redis (else all).",
+        "service": "One of chatwoot-rails, chatwoot-sidekiq, chatwoot-db, chatwoot-redis, chatwoot-wal (else all).",
         "tail": "How many of the last lines.",
         "follow": "Go on until Ctrl-C.",
     }

@@ -42,7 +42,19 @@ CHECKS = (
 )
 RAILS = Container("chatwoot-rails", "id", "running", "healthy", 0, "an-image", 0, out_of_memory=False)
 STATUS = Status(
-    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", "", healthy=True
+    "p",
+    "v4.15.1-ce",
+    "",
+    "http://x",
+    "i",
+    (RAILS,),
+    {"CHATWOOT_PORT": 1},
+    {"v": "1GB"},
+    (),
+    "",
+    "",
+    "off",
+    healthy=True,
 )
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
@@ -68,7 +80,8 @@ RESULTS = {
 }
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
-    "Status": "cut_off fake healthy instance last_backup pending_migrations ports project release services url volumes",
+    "Status": "archive cut_off fake healthy instance last_backup pending_migrations ports project release services url "
+    "volumes",
     "SetUp": "account administrator changed checks password release url",
     "Rehearsal": "checks fake images recovery_seconds steps",
     "Migrated": "applied data_migrations_waiting repaired total",
@@ -180,6 +193,7 @@ def changed(kind, **values):
         (changed("Status", pending_migrations=("1", "2")), "migrations 2 pending: 1, 2"),
         (changed("Status", pending_migrations="unknown: x"), "migrations unknown: x"),
         (changed("Status", cut_off="setup of t"), "cut off    setup of t"),
+        (changed("Status", archive="async, streaming"), "archive    async, streaming"),
         (changed("Status", last_backup="a set, 2.0 hours old"), "backup     a set, 2.0 hours old"),
         (changed("Status"), "backup     none yet: type invoke backup"),
         (changed("SetUp", changed=()), "  nothing: everything was there already"),

@@ -46,6 +46,7 @@ def _status(status: Status) -> list[str]:
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
         f"backup     {status.last_backup or 'none yet: type invoke backup'}",
+        f"archive    {status.archive}",
         f"state      {'healthy' if status.healthy else 'not healthy' if status.services else 'not running'}",
     ]
 

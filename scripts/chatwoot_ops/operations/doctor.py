@@ -8,13 +8,15 @@ from chatwoot_ops.model.check import Check, failed, passed
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.opening import Place, open_stack
 from chatwoot_ops.operations.preflight import preflight
+from chatwoot_ops.operations.probes import wal
+from chatwoot_ops.operations.probes.asking import asked
 from chatwoot_ops.operations.secrets import check_secrets
 from chatwoot_ops.operations.smoke import smoke
 from chatwoot_ops.operations.status import cut_off
 
 
 def doctor(place: Place, host: Host) -> tuple[Check, ...]:
-    """Preflight, secrets, cut-off operations and the quick smoke check, as one list.
+    """Preflight, secrets, cut-off operations, the quick smoke check and the WAL archive, as one list.
 
     Raises SettingsInvalidError when there is no settings file at all.
     """
@@ -26,7 +28,8 @@ def doctor(place: Place, host: Host) -> tuple[Check, ...]:
         return (*secrets, *found)
     host.processes.secrets = tuple(stack.settings.secrets().values())
     checks = (*secrets, passed("settings", "can work"), *preflight(stack, host), _cut_off(stack, host))
-    return (*checks, *smoke(stack, host, quick=True))
+    archive = asked("WAL archive", lambda: wal.archive(stack, host), "Type 'invoke status', then 'invoke up'")
+    return (*checks, *smoke(stack, host, quick=True), *archive)
 
 
 def _cut_off(stack: Stack, host: Host) -> Check:

@@ -9,13 +9,14 @@ from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
-from chatwoot_ops.model.stack import RAILS, SERVICES, Stack
+from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.backup_sets import age_in_hours
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
 from chatwoot_ops.operations.images import fake_release
 from chatwoot_ops.operations.volumes import volume_sizes
+from chatwoot_ops.operations.wal import archive_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Status:
     pending_migrations: tuple[str, ...] | str
     cut_off: str
     last_backup: str
+    archive: str
     healthy: bool
 
 
@@ -55,7 +57,8 @@ def status(stack: Stack, host: Host) -> Status:
         pending_migrations=_pending(stack, host),
         cut_off=cut_off(stack, host),
         last_backup=_last_backup(stack, host),
-        healthy={each.service for each in services if each.well} == set(SERVICES),
+        archive=archive_line(stack, host),
+        healthy={each.service for each in services if each.well} == set(stack.services),
     )
 
 

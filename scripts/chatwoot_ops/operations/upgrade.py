@@ -17,7 +17,7 @@ from chatwoot_ops.errors import (
     UpgradeRolledBackError,
 )
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.model.stack import DATABASE, RAILS, SIDEKIQ, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, to_json, written_since
 from chatwoot_ops.operations.backup import make_set
 from chatwoot_ops.operations.changing import Change, changing
@@ -128,7 +128,7 @@ def _switch(move: Move) -> int:
 def serve(target: Stack, host: Host) -> None:
     """Every service of the release that the settings name, healthy and proved."""
     host.processes.run(compose.up(target, host.compose))
-    wait_until_healthy(target, host, SERVICES)
+    wait_until_healthy(target, host, target.services)
     require_smoke(smoke(target, host, quick=True))
 
 
