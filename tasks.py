@@ -169,12 +169,19 @@ def migrate(_: Context, json: bool = False) -> None:
 
 @task(
     help={
-        "verify": "Take none; read back every checksum and the dump's table of contents of a set that is there.",
+        "verify": "Take none; read back every checksum, and a dump's table of contents, of a set that is there.",
         "set": "Which set to verify: its name, or latest.",
+        "kind": "logical or physical (else BACKUP_KIND).",
         "json": "One JSON object on standard output.",
     }
 )
-def backup(_: Context, verify: bool = False, set: str = "latest", json: bool = False) -> None:  # noqa: A002 - the flag's name
+def backup(
+    _: Context,
+    verify: bool = False,
+    set: str = "latest",  # noqa: A002 - the flag's name
+    kind: str = "",
+    json: bool = False,
+) -> None:
     """[keep] Take a backup set while the stack serves, or verify one.
 
     Example: invoke backup --verify --set latest
@@ -182,7 +189,8 @@ def backup(_: Context, verify: bool = False, set: str = "latest", json: bool = F
     from chatwoot_ops.operations import backup as backing_up
     from chatwoot_ops.operations import backup_sets, opening
 
-    act = (lambda stack, host: backup_sets.verify_set(stack, host, set)) if verify else backing_up.back_up
+    take = functools.partial(backing_up.back_up, kind=kind)
+    act = (lambda stack, host: backup_sets.verify_set(stack, host, set)) if verify else take
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 

@@ -92,7 +92,7 @@ KEYS = {
     "BackupSet": "manifest path size verified",
     "BackedUp": "seconds set warnings",
     "Backups": "ages damaged folder sets",
-    "Restored": "away_seconds keys notes rows seconds source storage tables",
+    "Restored": "away_seconds keys kind notes rows seconds source storage tables",
     "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
     "RolledBack": "lost release",

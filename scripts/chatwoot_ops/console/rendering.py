@@ -112,9 +112,6 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "RolledBack": keeping.rolled_back,
     "Backups": keeping.backups,
     "BackedUp": keeping.backed_up,
-    "BackupSet": lambda result: [
-        keeping.set_line(result),
-        "Every checksum and the dump's table of contents were read back.",
-    ],
+    "BackupSet": keeping.verified,
     "Recovered": lambda result: [result.text],
 }

@@ -10,6 +10,7 @@ from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.commands import compose
 from chatwoot_ops.errors import StackLockedError
 from chatwoot_ops.model.check import failures
+from chatwoot_ops.model.cluster import LOGICAL
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.administrator import Applicant
@@ -124,7 +125,8 @@ Action = Callable[[Place, Stack, Host, Journal], object]
 
 
 def _finish_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    back_up(stack, host, resume=journal)
+    # A journal of an earlier version names no kind: it knew one.
+    back_up(stack, host, resume=journal, kind=str(journal.opening.options.get("kind", LOGICAL)))
 
 
 def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:

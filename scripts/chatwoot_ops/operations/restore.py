@@ -12,6 +12,7 @@ from chatwoot_ops.errors import (
     OpsError,
 )
 from chatwoot_ops.model.backup_set import StorageProof
+from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
@@ -33,6 +34,7 @@ from chatwoot_ops.operations.restore_settings import (
 )
 from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
 from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.unpacking import refuse_cluster
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
 
 
@@ -49,7 +51,10 @@ class RestoreOptions:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know."""
+    """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know.
+
+    After a physical set rows and tables are 0: none was counted, the cluster's files were verified.
+    """
 
     source: str
     tables: int
@@ -59,6 +64,7 @@ class Restored:
     seconds: float
     away_seconds: float
     notes: tuple[str, ...]
+    kind: str = LOGICAL
 
 
 def intended_restore(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
@@ -113,6 +119,7 @@ def fitting_keys(stack: Stack, host: Host, source: Source, options: RestoreOptio
     set_name = source.set.path if source.set else ""
     keys = keys_given(stack, Given(set_name, options.identity, options.settings))
     refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
+    refuse_cluster(stack, host, source)
     return keys
 
 
@@ -168,4 +175,5 @@ def _restore(  # noqa: PLR0917 - one story, told once
     clean_up(stack, host, change, f"clusters/{cluster}", previous)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
-    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, tuple(change.changed))
+    kind, notes = PHYSICAL if source.physical else LOGICAL, tuple(change.changed)
+    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, notes, kind)
