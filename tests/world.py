@@ -103,7 +103,7 @@ def volume_answer(*, marker=INSTANCE, empty=False, postgres="16", of_image="16",
 
 
 SLOT = "chatwoot_wal_20261124t070000z"
-SYSTEM = "7480000000000000001"
+SYSTEM = "7570000000000000001"
 
 
 def wal_answer(*, slots=({},), receivers=({},), **changed):

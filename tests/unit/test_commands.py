@@ -24,7 +24,6 @@ def of_stack(stack):
         "compose down --remove-orphans --volumes": compose.down(stack, COMPOSE, volumes=True),
         "compose ps --quiet chatwoot-db": compose.container(stack, COMPOSE, "chatwoot-db"),
         "compose ps -a --format json": compose.ps(stack, COMPOSE),
-        "compose ps --quiet chatwoot-rails": compose.container(stack, COMPOSE, "chatwoot-rails"),
         "compose logs --no-color --timestamps --tail 100": compose.logs(stack, COMPOSE),
         "compose logs --no-color --timestamps --tail 5 --follow chatwoot-db": compose.logs(
             stack, COMPOSE, "chatwoot-db", tail=5, follow=True
@@ -129,10 +128,6 @@ def test_the_shells_settings_are_shut_out_of_compose(stack):
 def test_sql_and_values_travel_by_standard_input(stack):
     assert database.query(stack, COMPOSE, "SELECT 1", purpose="P").stdin.endswith("\nSELECT 1")
     assert docker.in_volume("i", "v", "cat", stdin="value").stdin == "value"
-
-
-def test_a_one_off_container_is_found_by_its_project_and_its_operation():
-    assert docker.labels("p", "o")[1::2] == ("com.docker.compose.project=p", "chatwoot-ops.operation=o")
 
 
 def test_what_waits_for_people_has_the_terminal_and_what_works_long_has_the_time(stack):

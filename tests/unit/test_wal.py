@@ -9,7 +9,7 @@ from chatwoot_ops.commands import compose, wal
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.settings import problems_of
 from chatwoot_ops.model.stack import SERVICES, WAL
-from chatwoot_ops.model.wal import missing, parse_archive, position, segment_at
+from chatwoot_ops.model.wal import missing, not_needed, parse_archive, position, segment_at
 from chatwoot_ops.operations.doctor import doctor
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.preflight import preflight
@@ -20,6 +20,7 @@ from chatwoot_ops.operations.status import status
 from chatwoot_ops.operations.swapping import start_rest
 from chatwoot_ops.operations.wal import archive_line, read_chains
 from fakes import shown
+from sets import sealed_physical
 from world import FOLDER, INSTANCE, SLOT, archive_listing, container, containers, stack_in, wal_answer
 
 OVERLAY = FOLDER / "docker-compose.wal.yml"
@@ -127,6 +128,7 @@ def test_looks_do_not_wait_for_a_dead_receiver(archiving, archived):
 
 def test_doctor_looks_at_the_archive(tmp_path, archived):
     stack = stack_with(tmp_path, "async")
+    sealed_physical(stack.backup_folder)
     checks = doctor(Place(FOLDER, stack.env_file), archived)
     names = ("WAL archive", "WAL receiver", "WAL slot", "WAL chain")
     assert {name: seen(checks, name).outcome for name in names} == dict.fromkeys(names, "pass")
@@ -236,6 +238,12 @@ def test_a_chain_without_segments_lacks_where_a_backup_starts():
     (chain,) = parse_archive(text)
     assert (missing(chain), chain.received) == ((), "")
     assert missing(chain, "0/3000028") == ("000000010000000000000003",)
+
+
+def test_wal_is_needed_from_the_oldest_base_backup_on_and_all_of_it_where_there_is_none():
+    (chain,) = parse_archive(archive_listing(1, 2, 3, 4))
+    assert not_needed(chain, ()) == ()
+    assert not_needed(chain, ("0/4000028", "0/3000028")) == ("000000010000000000000001", "000000010000000000000002")
 
 
 @pytest.mark.parametrize(

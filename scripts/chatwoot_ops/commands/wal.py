@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chatwoot_ops.commands.docker import docker, in_volume
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, Stack
-from chatwoot_ops.model.wal import SLOT_PREFIX
+from chatwoot_ops.model.wal import SLOT_PREFIX, Chain
 
+HOURS = 6 * 3600.0
 _LISTING = f"""
 cd /volume
 for chain in {SLOT_PREFIX}*; do
@@ -42,6 +45,34 @@ FROM pg_replication_slots WHERE starts_with(slot_name, 'chatwoot_wal_') AND NOT 
 def listing(stack: Stack) -> Command:
     """Prints every chain of the archive with its files, their sizes in bytes and when they last changed."""
     return in_volume(stack.images[DATABASE], stack.wal_place, _LISTING)
+
+
+# pg_waldump wants a segment's own name, and says times in the zone of its surroundings.
+_LAST_CHANGE = """
+cd "/volume/$chain" || exit 1
+for file in $(ls -r | grep '^[0-9A-F]\\{24\\}'); do
+  cp "$file" "/tmp/${file%.partial}"
+  last=$(TZ=UTC pg_waldump --rmgr=Transaction "/tmp/${file%.partial}" 2>/dev/null |
+    sed -n 's/.* desc: \\(COMMIT\\|ABORT\\)[A-Z_ ]* \\([0-9-]* [0-9:.]*\\) UTC.*/\\2+00:00/p' | tail -n 1)
+  rm -f "/tmp/${file%.partial}"
+  if [ -n "$last" ]; then echo "$last"; break; fi
+done
+"""
+_REMOVE = """
+cd /volume && while read -r file; do rm -f "$file"; done && sync
+"""
+
+
+def last_change(stack: Stack, chain: Chain) -> Command:
+    """Prints when the last transaction of a chain ended, as a time in UTC; nothing where it holds none."""
+    script = f"chain={chain.name}\n{_LAST_CHANGE}"
+    return in_volume(stack.images[DATABASE], stack.wal_place, script, timeout=HOURS)
+
+
+def remove_segments(stack: Stack, files: Iterable[str]) -> Command:
+    """Removes files of the archive, named by chain and segment."""
+    given = "".join(f"{each}\n" for each in files)
+    return in_volume(stack.images[DATABASE], stack.wal_place, _REMOVE, write=True, stdin=given)
 
 
 def stop_receiver(*ids: str) -> Command:

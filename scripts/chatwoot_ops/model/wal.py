@@ -6,6 +6,7 @@ A chain is what one replication slot received of one cluster; `infra/docker/chat
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,6 +35,20 @@ class Chain:
     partial: bool = False
     size: int = 0
     received: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How far a base backup is to be recovered: with the WAL of which chain, up to when.
+
+    `until` is a time as PostgreSQL reads it, "" for all that the chain holds; `newest` is the change that must then be
+    reached ("" for none). `moment` is what people are told.
+    """
+
+    chain: str
+    until: str
+    newest: str
+    moment: str
 
 
 def position(lsn: str) -> int:
@@ -102,3 +117,14 @@ def _chain(text: str) -> Chain:
         size=sum(int(size) for _, size, _ in files),
         received=datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if newest else "",
     )
+
+
+def not_needed(chain: Chain, starts: Iterable[str]) -> tuple[str, ...]:
+    """The segments of a chain that no base backup needs which starts at one of these positions; none without any.
+
+    Without a base backup nobody can say what a later one will need: the chain is left whole.
+    """
+    firsts = [position(start) // chain.segment_size for start in starts]
+    if not firsts:
+        return ()
+    return tuple(each for each in chain.segments if number(chain, each) < min(firsts))

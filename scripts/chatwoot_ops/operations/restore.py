@@ -10,6 +10,7 @@ from chatwoot_ops.commands import docker, staging
 from chatwoot_ops.errors import (
     ConfirmationMissingError,
     OpsError,
+    SettingsInvalidError,
 )
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
@@ -18,9 +19,11 @@ from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import require_whole
 from chatwoot_ops.operations.building import build_cluster, restore_files
+from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.images import get_images
 from chatwoot_ops.operations.loss import loss_of_restore
+from chatwoot_ops.operations.moments import before_upgrade, source_of_moment
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.restore_settings import (
@@ -73,23 +76,32 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
     Raises what restore raises before it touches anything.
     """
     stack = open_with(place, host)
-    source = named_source(stack, where)
+    source = named_source(stack, host, where)
     keys = fitting_keys(stack, host, source, options)
     brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
     return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
 
 
-def named_source(stack: Stack, where: Mapping[str, str]) -> Source:
-    """The dump that is named, else the set."""
-    dump = where["dump"]
-    return source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
+def named_source(stack: Stack, host: Host, where: Mapping[str, str]) -> Source:
+    """The dump that is named, else the moment, else the set.
+
+    Raises SettingsInvalidError where they contradict each other.
+    """
+    dump, to, before = where["dump"], where.get("to", ""), where.get("before", "")
+    if sum(map(bool, (dump, to, before))) > 1:
+        raise SettingsInvalidError("Choose one of --dump, --to and --to-before", remedy="Nothing was changed.")
+    if dump:
+        return source_of_dump(dump, where["storage"])
+    if to or before:
+        return source_of_moment(stack, host, to or before_upgrade(stack, host, before), where["set"])
+    return source_of_set(stack, where["set"])
 
 
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
     bring_settings(place, Given(where["set"], options.identity, options.settings))
     stack = open_with(place, host)
-    return restore(stack, host, named_source(stack, where), options)
+    return restore(stack, host, named_source(stack, host, where), options)
 
 
 def restore(
@@ -173,6 +185,7 @@ def _restore(  # noqa: PLR0917 - one story, told once
         write_keys(stack, keys)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate)
     clean_up(stack, host, change, f"clusters/{cluster}", previous)
+    begin_again(stack, host, change)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
     kind, notes = PHYSICAL if source.physical else LOGICAL, tuple(change.changed)

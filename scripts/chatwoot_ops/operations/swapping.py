@@ -12,6 +12,7 @@ from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, WAL, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK
+from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_answering, wait_until_healthy
 from chatwoot_ops.operations.migrate import prepare
@@ -94,6 +95,7 @@ def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
             start_data(stack, host)
             _start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
         clean_up(stack, host, change, target, previous)
+        begin_again(stack, host, change)
     return True
 
 

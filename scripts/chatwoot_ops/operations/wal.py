@@ -10,7 +10,8 @@ from chatwoot_ops.commands import wal as commands
 from chatwoot_ops.errors import CommandFailedError, OpsError
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import WAL, Stack
-from chatwoot_ops.model.wal import Chain, parse_archive
+from chatwoot_ops.model.wal import Chain, not_needed, parse_archive
+from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.containers import containers_of
 from chatwoot_ops.operations.database import ask_database
@@ -115,3 +116,26 @@ def drop_slots(stack: Stack, host: Host) -> None:
     dropped = ask_database(stack, host, commands.DROP_SLOTS, purpose="Looking for slots without a receiver")[0]
     if dropped:
         host.reporter.note(f"{dropped} replication slots of the WAL archive dropped; the archive itself is kept")
+
+
+def prune_archive(stack: Stack, host: Host, change: Change) -> None:
+    """Removes segments that are older than every base backup of their chain; a chain without one is left whole."""
+    if not stack.archives:
+        return
+    removable = {chain.name: found for chain in read_chains(stack, host) if (found := _not_needed(stack, chain))}
+    if not removable:
+        return
+    count = sum(map(len, removable.values()))
+    change.step("prune-archive", f"Removing {count} segments of WAL that no set needs any more")
+    files = [f"{chain}/{segment}" for chain, segments in removable.items() for segment in segments]
+    host.processes.run(commands.remove_segments(stack, files))
+
+
+def _not_needed(stack: Stack, chain: Chain) -> tuple[str, ...]:
+    clusters = [each.manifest.cluster for each in store_of(stack).sets()]
+    starts = [
+        each.start_lsn
+        for each in clusters
+        if each is not None and (each.system_identifier, each.folder) == (chain.system, chain.cluster)
+    ]
+    return not_needed(chain, starts)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
+from chatwoot_ops.model.reach import Span, stamp
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import WAL, Stack
 from chatwoot_ops.model.wal import Chain, missing
+from chatwoot_ops.operations.moments import reached
 from chatwoot_ops.operations.wal import ServerSide, described, read_chains, server_side
 
 LONGEST_SILENCE_SECONDS = 30
@@ -21,7 +23,8 @@ def archive(stack: Stack, host: Host) -> list[Check]:
     if not stack.archives:
         return [_off(server)]
     chains = read_chains(stack, host)
-    return [_mode(stack, server), _receiver(server), _slot(server), _chain(server, chains)]
+    found = reached(stack, host, chains, server)
+    return [_mode(stack, server), _receiver(server), _slot(server), _chain(server, chains, found)]
 
 
 def _off(server: ServerSide) -> Check:
@@ -67,15 +70,17 @@ def _slot(server: ServerSide) -> Check:
     return passed(name, seen)
 
 
-def _chain(server: ServerSide, chains: tuple[Chain, ...]) -> Check:
+def _chain(server: ServerSide, chains: tuple[Chain, ...], found: tuple[Span, ...]) -> Check:
     name = "WAL chain"
     own = [chain for chain in chains if chain.system == server.system and chain.cluster == server.cluster]
     if not own:
         return failed(name, "the archive has none of the cluster that serves", _LOGS)
     chain = own[-1]
-    size = show_size(sum(each.size for each in chains))
-    seen = f"{chain.name} since {chain.begun}, last written {chain.received or 'never'}; {size} in {len(chains)} chains"
+    seen = f"{chain.name} since {chain.begun}, {show_size(sum(each.size for each in chains))} in {len(chains)} chains"
     if lacking := missing(chain):
         gaps = f"{len(lacking)} segments are missing, the first is {lacking[0]}"
         return failed(name, f"{seen}; {gaps}", f"Nobody can go past the gap. {_BASE}")
-    return passed(name, seen)
+    whole = [span for span in found if span.chain.name == chain.name and not span.gap]
+    if not whole:
+        return failed(name, f"{seen}; no base backup", _BASE)
+    return passed(name, f"{seen}; any moment from {stamp(whole[0].first)} to {stamp(whole[-1].last)}")
