@@ -80,12 +80,13 @@ def start(
     flags = ("--label", f"{OPERATION_LABEL}={operation}", "--name", container(stack, operation))
     archive = ("--volume", f"{stack.wal_place}:{_ARCHIVE}:ro") if recovery else ()
     mount = ("--volume", f"{folder}:{SET_FOLDER}:ro", *archive, "--entrypoint", "/bin/sh")
-    server = (*SERVER, *(_recovering(recovery) if recovery else ()))
+    server = (*SERVER, *(recovering(recovery) if recovery else ()))
     verb = ("run", "-d", "--no-deps", *flags, *mount, DATABASE, "/chatwoot-ops/unpack.sh", cluster, *server)
     return compose.compose(stack, program, *verb, purpose="Making a cluster beside the one that serves", timeout=300)
 
 
-def _recovering(recovery: Recovery) -> tuple[str, ...]:
+def recovering(recovery: Recovery) -> tuple[str, ...]:
+    """The server options of a recovery: where its WAL comes from, how far it goes, what comes then."""
     # Not open before the end: whoever asks meanwhile would take a moment on the way for the one that was asked for.
     # A segment that was never finished is archived under another name.
     fetch = f'cp "{_ARCHIVE}/{recovery.chain}/%f" "%p" || cp "{_ARCHIVE}/{recovery.chain}/%f{PARTIAL}" "%p"'
