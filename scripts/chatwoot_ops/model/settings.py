@@ -23,6 +23,11 @@ OUR_PREFIXES = (
     "SIDEKIQ_",
     "COMPOSE_",
     "WAL_",
+    "BACKUP_",
+    "VERIFY_",
+    "DRILL_",
+    "PRUNE_",
+    "RESTORE_",
 )
 ENCRYPTION_KEYS = (
     "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY",

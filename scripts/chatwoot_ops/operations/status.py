@@ -9,8 +9,10 @@ from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
+from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.backup_sets import age_in_hours
+from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
@@ -21,7 +23,10 @@ from chatwoot_ops.operations.wal import archive_line
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of a stack. What could not be asked is "unknown" and why, never left out."""
+    """The state of a stack. What could not be asked is "unknown" and why, never left out.
+
+    `checks` are the budgets and the scheduled tasks: what fails there makes the task fail.
+    """
 
     project: str
     release: str
@@ -36,6 +41,7 @@ class Status:
     last_backup: str
     archive: str
     healthy: bool
+    checks: tuple[Check, ...] = ()
 
 
 def status(stack: Stack, host: Host) -> Status:
@@ -59,6 +65,7 @@ def status(stack: Stack, host: Host) -> Status:
         last_backup=_last_backup(stack, host),
         archive=archive_line(stack, host),
         healthy={each.service for each in services if each.well} == set(stack.services),
+        checks=budget_checks(stack, host),
     )
 
 
