@@ -101,12 +101,17 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class BackupSet:
-    """A sealed set in its folder, with the time of its last verification ("" for never)."""
+    """A sealed set in its folder, with the time of its last verification ("" for never).
+
+    `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
+    """
 
     path: str
     manifest: Manifest
     verified: str = ""
     size: int = field(default=0)
+    kept: bool = False
+    needs: tuple[str, ...] = ()
 
 
 def differences(

@@ -22,6 +22,11 @@ OUR_PREFIXES = (
     "RAILS_CPU",
     "SIDEKIQ_",
     "COMPOSE_",
+    "BACKUP_",
+    "VERIFY_",
+    "DRILL_",
+    "PRUNE_",
+    "RESTORE_",
 )
 ENCRYPTION_KEYS = (
     "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY",
