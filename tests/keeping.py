@@ -94,16 +94,21 @@ def facts_answer(*, able=None, **changed):
 def well_physical(host, *, after=BLOBS, samples=()):
     """Scripts what a physical backup and restore ask beside; returns the volume."""
     volume, engine = well_keeping(host, data=OUTLINED, samples=samples), host.processes
+    well_base_backup(engine, after)
+    engine.on("uname -m; postgres --version", "x86_64\n16\nzstd\ngzip\n").on("/chatwoot-ops/unpack.sh", "id")
+    engine.on("tar --extract --directory=/var/lib", "").on("pg_verifybackup", "backup successfully verified\n")
+    engine.on("echo > /tmp/serve", "").on("interval '1 minute'", "[]\n")
+    return volume
+
+
+def well_base_backup(engine, after=BLOBS):
+    """The same for the backup alone."""
     engine.on('echo "$method $(uname -m)"', "zstd x86_64\n").on("'able'", facts_answer())
     engine.on("pg_basebackup", ARCHIVE.decode(), stderr=SAID)
     high = json.dumps(["sequences", {name: high - AHEAD for name, (_, high) in OUTLINED.sequences.items()}])
     low = replace(OUTLINED, sequences={name: (low, low) for name, (low, _) in OUTLINED.sequences.items()})
     spoken = [SLOT, *blob_lines(BLOBS), *digest_lines(low), *blob_lines(after), high]
     engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", "\n".join(spoken))
-    engine.on("uname -m; postgres --version", "x86_64\n16\nzstd\ngzip\n").on("/chatwoot-ops/unpack.sh", "id")
-    engine.on("tar --extract --directory=/var/lib", "").on("pg_verifybackup", "backup successfully verified\n")
-    engine.on("echo > /tmp/serve", "").on("interval '1 minute'", "[]\n")
-    return volume
 
 
 def _spoken(data, blobs, high):

@@ -105,6 +105,21 @@ def test_every_message_acknowledged_before_the_backup_is_in_a_physical_set_taken
     assert standing.sql("SELECT count(*) FROM pg_replication_slots") == "0"
 
 
+def test_a_page_whose_checksum_is_wrong_gives_no_set(standing):
+    standing.sql("CREATE TABLE spoilt AS SELECT repeat('x', 500) FROM generate_series(1, 200)")
+    try:
+        standing.sql("CHECKPOINT")
+        path = standing.sql("SELECT pg_relation_filepath('spoilt')")
+        spoil = f"cd /var/lib/postgresql/data/current/ && printf x | dd of={path} bs=1 seek=9000 conv=notrunc"
+        docker("exec", standing.container("chatwoot-db"), "sh", "-c", spoil)
+        before = sets(standing)
+        answer = standing.invoke(*PHYSICAL, code=22)
+        assert "checksum verification failed" in answer.err
+        assert sets(standing) == before
+    finally:
+        standing.sql("DROP TABLE spoilt")
+
+
 def test_a_flipped_byte_in_the_archive_is_refused_before_anything_is_touched(standing, copy):
     archive = next(copy.glob("cluster.tar.*"))
     content = bytearray(archive.read_bytes())

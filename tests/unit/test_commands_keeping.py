@@ -91,7 +91,7 @@ def built(stack):
 def of_clusters(stack):
     return {
         f"{BESIDE} --env LC_ALL=C --entrypoint pg_basebackup {DB_IMAGE} --no-password --pgdata=- --format=tar "
-        "--wal-method=fetch --checkpoint=fast --verbose --manifest-checksums=CRC32C "
+        "--wal-method=fetch --checkpoint=fast --no-sync --verbose --manifest-checksums=CRC32C "
         "--compress=client-zstd:level=1,workers=2": physical.base_backup(
             stack, database="db1", operation="op1", compression=COMPRESSIONS[0]
         ),

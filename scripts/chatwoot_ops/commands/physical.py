@@ -54,8 +54,8 @@ def base_backup(stack: Stack, *, database: str, operation: str, compression: Com
     """
     options = (*beside(stack, database, operation), "--env", "LC_ALL=C", "--entrypoint", "pg_basebackup")
     argv = (
-        *("--no-password", "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--verbose"),
-        *("--manifest-checksums=CRC32C", f"--compress={compression.option}"),
+        *("--no-password", "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--no-sync"),
+        *("--verbose", "--manifest-checksums=CRC32C", f"--compress={compression.option}"),
     )
     return docker(*options, stack.images[DATABASE], *argv, purpose="Copying the running cluster", timeout=HOURS)
 
