@@ -18,6 +18,9 @@ def stack(tmp_path_factory, quick, images):
     stack = Stack.make(tmp_path_factory.mktemp("wal"), quick, new_project("wal"), WAL_ARCHIVE="sync")
     try:
         stack.set_up()
+        # A restore looks whether everything belongs to Chatwoot's role.
+        stack.write_row("first")
+        stack.sql("ALTER TABLE kept OWNER TO chatwoot")
         stack.invoke("backup", "--kind", "physical")
         yield stack
     finally:
