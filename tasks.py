@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 REPOSITORY = Path(__file__).resolve().parent
 INTERRUPTED = 130
@@ -174,6 +175,7 @@ def migrate(_: Context, json: bool = False) -> None:
         "verify": "Take none; read back every checksum, and a dump's table of contents, of a set that is there.",
         "set": "Which set to verify: its name, or latest.",
         "kind": "logical or physical (else BACKUP_KIND).",
+        "identity": "With --verify: file with the age private key that opens an encrypted set, or - to type it.",
         "json": "One JSON object on standard output.",
     }
 )
@@ -182,6 +184,7 @@ def backup(
     verify: bool = False,
     set: str = "latest",  # noqa: A002 - the flag's name
     kind: str = "",
+    identity: str = "",
     json: bool = False,
 ) -> None:
     """[keep] Take a backup set while the stack serves, or verify one.
@@ -191,9 +194,40 @@ def backup(
     from chatwoot_ops.operations import backup as backing_up
     from chatwoot_ops.operations import backup_sets, opening
 
-    take = functools.partial(backing_up.back_up, kind=kind)
-    act = (lambda stack, host: backup_sets.verify_set(stack, host, set)) if verify else take
+    look = functools.partial(backup_sets.verify_set, name=set, given=identity)
+    act = look if verify else functools.partial(backing_up.back_up, kind=kind)
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    name="keys",
+    help={
+        "to": "Make a pair: the file that the private key is written to; move it off this server then.",
+        "add": "With --to: add the public key to BACKUP_RECIPIENTS in .env.",
+        "prove": "Make none; prove that a private key kept elsewhere opens a set.",
+        "identity": "With --prove: file with that private key (else it is asked for).",
+        "set": "With --prove: which set, its name or latest.",
+        "json": "One JSON object on standard output.",
+    },
+)
+def backup_keys(  # noqa: PLR0917 - each is a flag
+    _: Context,
+    to: str = "",
+    add: bool = False,
+    prove: bool = False,
+    identity: str = "",
+    set: str = "latest",  # noqa: A002 - the flag's name
+    json: bool = False,
+) -> None:
+    """[keep] Make a key pair for encrypted sets, or prove that a private key kept elsewhere opens one.
+
+    Example: invoke backup.keys --to ~/chatwoot-backup-key.txt --add
+    """
+    from chatwoot_ops.operations.backup_keys import make_keys
+    from chatwoot_ops.operations.key_proof import prove_key
+
+    proved = functools.partial(prove_key, name=set, given=identity)
+    perform(proved if prove else functools.partial(make_keys, to=to, add=add), json=json)
 
 
 @task(help={"json": "One JSON object on standard output."})
@@ -287,7 +321,7 @@ def schedule(  # noqa: PLR0917 - each is a flag
         "to-before": "The same, to just before an upgrade: the release it went to, or last.",
         "adopt": "Take over a set of another installation.",
         "migrate": "Bring data of an older release to this one.",
-        "identity": "File with the age private key that opens the set's settings and keys.",
+        "identity": "File with the age private key that opens the set, or - to type it.",
         "settings": "A copy of the .env that the data was made with, instead of --identity.",
         "yes": "Confirm on the command line what would be lost.",
         "dry-run": "Only say what would be done, after looking at everything.",
@@ -416,17 +450,18 @@ def doctor(_: Context, json: bool = False, junit: str = "") -> None:
     help={
         "finish": "Run the operation that was cut off to its end.",
         "undo": "Put back what was before it.",
+        "identity": "With --finish: file with the private key of the encrypted set that was being restored.",
         "json": "One JSON object on standard output.",
     }
 )
-def recover(_: Context, finish: bool = False, undo: bool = False, json: bool = False) -> None:
+def recover(_: Context, finish: bool = False, undo: bool = False, identity: str = "", json: bool = False) -> None:
     """[repair] Show an operation that was cut off; finish it or undo it.
 
     Example: invoke recover --finish
     """
     from chatwoot_ops.operations.recover import recover as end
 
-    perform(lambda place, host: end(place, host, finish=finish, undo=undo), json=json)
+    perform(lambda place, host: end(place, host, finish=finish, undo=undo, identity=identity), json=json)
 
 
 @task(
@@ -444,3 +479,19 @@ def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = Fal
     from chatwoot_ops.operations.rehearse import rehearse as run
 
     perform(lambda place, host: run(place, host, images=images, quick=quick), json=json)
+
+
+def _named() -> Collection:
+    """Every task above under its name; what stands below `backup` too, which by itself takes a set."""
+    below = Collection("backup")
+    below.add_task(backup, name="take", default=True)
+    below.add_task(backup_keys)
+    root = Collection()
+    for each in tuple(globals().values()):
+        if isinstance(each, Task) and each not in {backup, backup_keys}:
+            root.add_task(each)
+    root.add_collection(below)
+    return root
+
+
+namespace = _named()

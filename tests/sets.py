@@ -9,6 +9,7 @@ from base64 import b64encode
 from dataclasses import replace
 from hashlib import md5
 
+from chatwoot_ops.adapters.age import encrypting
 from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.model.backup_set import (
     CLUSTER_ARTIFACT,
@@ -16,6 +17,7 @@ from chatwoot_ops.model.backup_set import (
     STORAGE_ARTIFACT,
     BackupSet,
     DataDigest,
+    Encryption,
     Manifest,
     StorageProof,
     TableDigest,
@@ -100,10 +102,19 @@ def a_set(**changed):
     return BackupSet("/backups/20261124T080000Z-logical", manifest(**changed), "2026-11-24T09:00:00Z", 2048)
 
 
-def sealed(folder, *, stamp="20261124T080000Z", extra=None, **changed):
-    """A whole set in a folder, sealed by the store itself; its path."""
+def encrypted(content, *recipients):
+    """These bytes in the age format."""
+    out = io.BytesIO()
+    with encrypting(out, recipients) as sink:
+        sink.write(content)
+    return out.getvalue()
+
+
+def sealed(folder, *, stamp="20261124T080000Z", extra=None, encryption=None, **changed):
+    """A whole set in a folder, sealed by the store itself; its path. With `encryption` to whom, all of it or not."""
     store = BackupStore(folder)
-    partial = store.begin(stamp, "logical")
+    partial = store.begin(stamp, "logical", encryption)
+    changed["encryption"] = partial.encryption
     for name, content in {DATABASE_ARTIFACT: DUMP, STORAGE_ARTIFACT: tar_of(FILES), **(extra or {})}.items():
         with partial.artifact(name) as file:
             file.write(content)
@@ -111,15 +122,16 @@ def sealed(folder, *, stamp="20261124T080000Z", extra=None, **changed):
     return store.seal(partial, manifest(**given))
 
 
-def sealed_physical(folder, *, archive=ARCHIVE_NAME, **changed):
-    """A whole physical set in a folder, sealed by the store itself; its path."""
+def sealed_physical(folder, *, archive=ARCHIVE_NAME, encryption=None, **changed):
+    """A whole physical set in a folder, sealed by the store itself; its path. With `encryption` to whom."""
     store = BackupStore(folder)
-    partial = store.begin("20261124T080000Z", PHYSICAL)
-    for name, content in {archive: ARCHIVE, STORAGE_ARTIFACT: tar_of(FILES)}.items():
+    partial = store.begin("20261124T080000Z", PHYSICAL, encryption)
+    sealed_settings = {"settings.env": b"A=b\n"} if encryption else {}
+    for name, content in {archive: ARCHIVE, STORAGE_ARTIFACT: tar_of(FILES), **sealed_settings}.items():
         with partial.artifact(name) as file:
             file.write(content)
     given = {"name": partial.name, "sequence": partial.sequence, "artifacts": tuple(partial.artifacts)}
-    own = {"kind": PHYSICAL, "data": OUTLINED, "cluster": CLUSTER}
+    own = {"kind": PHYSICAL, "data": OUTLINED, "cluster": CLUSTER, "encryption": partial.encryption}
     return store.seal(partial, manifest(**{**given, **own, **changed}))
 
 
@@ -135,3 +147,9 @@ def digest_lines(data=DATA):
 
 def blob_lines(blobs=None):
     return [*(json.dumps([key, size, md5_]) for key, (size, md5_) in (blobs or BLOBS).items()), "[]"]
+
+
+def sealed_whole(folder, *recipients, settings="", **changed):
+    """A set of which every artifact is encrypted to these public keys, the settings too; its path."""
+    extra = {"settings.env": settings.encode()}
+    return sealed(folder, extra=extra, encryption=Encryption(recipients, whole=True), **changed)

@@ -18,9 +18,9 @@ from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import store_of as journal_of
 from chatwoot_ops.operations.loss import loss_of_restore
-from chatwoot_ops.operations.moments import before_upgrade, source_of_moment
+from chatwoot_ops.operations.moments import before_upgrade, named_source, source_of_moment
 from chatwoot_ops.operations.probes.wal import archive
-from chatwoot_ops.operations.restore import RestoreOptions, named_source, restore
+from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.source import source_again
 from fakes import COMPOSE, shown
 from keeping import well_physical
@@ -280,6 +280,12 @@ def test_after_a_backup_wal_that_no_set_needs_is_removed_and_no_more(stack, arch
     back_up(stack, archived, kind="physical")
     (removed,) = [each for each in archived.processes.ran if "while read -r file" in shown(each)]
     assert removed.stdin == f"{SLOT}/000000010000000000000001\n"
+
+
+def test_an_archive_that_cannot_be_pruned_leaves_the_backup_good_and_is_said(stack, archived):
+    archived.processes.on("for chain in", code=1)
+    assert back_up(stack, archived, kind="physical").set.manifest.kind == "physical"
+    assert archived.reporter.notes[-1].startswith("No WAL was removed from the archive")
 
 
 def test_a_chain_without_a_set_of_its_own_is_left_whole(stack, archived):

@@ -2,18 +2,22 @@
 # ruff: noqa: PLR0917 - pytest hands its fixtures over by name
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from chatwoot_ops import console
+from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.errors import BackupSetInvalidError, RestoreFailedError
+from chatwoot_ops.model.backup_set import Encryption
+from chatwoot_ops.model.command import Finished
 from chatwoot_ops.operations.base_backup import AHEAD
 from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.source import source_again, source_of_set
 from chatwoot_ops.operations.unpacking import cluster_problems, passwords_sql
 from fakes import SPOKEN
 from keeping import facts_answer, well_physical
-from sets import ARCHIVE_NAME, BLOBS, CLUSTER, DATA, FILES, OUTLINED, blob_lines, digest_lines, sealed_physical
+from sets import ARCHIVE, ARCHIVE_NAME, BLOBS, CLUSTER, DATA, FILES, OUTLINED, blob_lines, digest_lines, sealed_physical
 from world import INSTANCE, stack_in
 
 YES = RestoreOptions(yes=True)
@@ -225,6 +229,14 @@ def test_a_quote_in_a_name_or_a_password_stays_inside_it(tmp_path):
 
 
 @pytest.mark.usefixtures("volume")
+def test_what_a_superuser_made_is_given_to_chatwoots_role(stack, well, source):
+    restore(stack, well, source, YES)
+    (sent,) = [each.stdin for each in well.processes.ran if "OWNER TO %I" in (each.stdin or "")]
+    assert sent.startswith("\\set role 'chatwoot'")
+    assert not [each for each in well.processes.ran if each.stdin == "ANALYZE;"]
+
+
+@pytest.mark.usefixtures("volume")
 def test_the_instance_is_recorded_anew(stack, well, source):
     restore(stack, well, source, YES)
     (sql,) = [each.stdin for each in well.processes.ran if "DELETE FROM chatwoot_ops.instance" in (each.stdin or "")]
@@ -246,3 +258,25 @@ def test_only_a_file_whose_row_came_while_the_backup_ran_may_be_missing(stack, w
 def test_a_set_is_found_again_by_what_the_journal_noted(stack, source):
     assert source.dump.name == ARCHIVE_NAME
     assert source_again(stack, source.noted()) == source
+
+
+def test_an_encrypted_set_is_opened_for_the_unpacking_and_gone_afterwards(stack, well, volume, tmp_path):
+    public, private = make_pair()
+    (tmp_path / "key").write_text(private)
+    path = sealed_physical(stack.backup_folder, encryption=Encryption((public,), whole=True))
+    assert sorted(each.name for each in path.glob("*.age")) == [
+        f"{ARCHIVE_NAME}.age",
+        "settings.env.age",
+        "storage.tar.age",
+    ]
+    seen = []
+    mounted = lambda command: next(Path(part.partition(":/set")[0]) for part in command.argv if ":/set" in part)  # noqa: E731
+    well.processes.on_call(
+        "/chatwoot-ops/unpack.sh",
+        lambda command: (seen.append((mounted(command) / ARCHIVE_NAME).read_bytes()), Finished(0, "id", ""))[1],
+    )
+    source = source_of_set(stack, "latest")
+    assert restore(stack, well, source, RestoreOptions(yes=True, identity=str(tmp_path / "key"))).kind == "physical"
+    assert seen == [ARCHIVE]
+    assert list(stack.state_folder.glob("opened-*")) == []
+    assert len(volume.swaps) == 1

@@ -117,5 +117,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Pruned": keeping.pruned,
     "BackedUp": keeping.backed_up,
     "BackupSet": keeping.verified,
+    "KeysMade": keeping.keys_made,
+    "KeyProved": keeping.key_proved,
     "Recovered": lambda result: [result.text],
 }

@@ -9,7 +9,8 @@ from chatwoot_ops.model.cluster import PHYSICAL, ClusterFacts
 
 FORMAT = 2
 MANIFEST = "manifest.json"
-DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", "settings.env.age"
+ENCRYPTED = ".age"
+DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", f"settings.env{ENCRYPTED}"
 CLUSTER_ARTIFACT = "cluster.tar"
 
 
@@ -20,6 +21,14 @@ class Artifact:
     name: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """To which public keys (age1...) a set is encrypted, and whether all of it is (`whole`) or its settings only."""
+
+    recipients: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,7 @@ class Manifest:
     tool: str
     format: int = FORMAT
     note: str = ""
+    encryption: Encryption = field(default_factory=Encryption)
     cluster: ClusterFacts | None = None
 
     @property
@@ -94,8 +104,10 @@ class Manifest:
 
     @property
     def database_artifact(self) -> str:
-        """Name of the artifact that holds the database."""
-        archives = (each.name for each in self.artifacts if each.name.startswith(f"{CLUSTER_ARTIFACT}."))
+        """Name of the artifact that holds the database, once it is open."""
+        archives = (
+            each.name.removesuffix(ENCRYPTED) for each in self.artifacts if each.name.startswith(f"{CLUSTER_ARTIFACT}.")
+        )
         return next(archives, CLUSTER_ARTIFACT) if self.physical else DATABASE_ARTIFACT
 
 
@@ -104,6 +116,8 @@ class BackupSet:
     """A sealed set in its folder, with the time of its last verification ("" for never).
 
     `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
+    `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
+    the private key of `proved_key` (its public half) last opened all of it.
     """
 
     path: str
@@ -112,6 +126,14 @@ class BackupSet:
     size: int = field(default=0)
     kept: bool = False
     needs: tuple[str, ...] = ()
+    checksums_only: bool = False
+    proved: str = ""
+    proved_key: str = ""
+
+    @property
+    def encrypted_artifacts(self) -> tuple[Artifact, ...]:
+        """The artifacts that only a private key opens."""
+        return tuple(each for each in self.manifest.artifacts if each.name.endswith(ENCRYPTED))
 
 
 def differences(

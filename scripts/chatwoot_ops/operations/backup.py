@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chatwoot_ops.adapters import age
-from chatwoot_ops.adapters.backup_store import BackupStore, PartialSet
+from chatwoot_ops.adapters.backup_store import BackupStore
+from chatwoot_ops.adapters.bridge import Bridge
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import (
+    ENCRYPTED,
     SETTINGS_ARTIFACT,
     STORAGE_ARTIFACT,
     BackupSet,
@@ -26,7 +28,8 @@ from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.base_backup import Copied
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.dumping import write_database
-from chatwoot_ops.operations.storage import prove_archive
+from chatwoot_ops.operations.encryption import encryption_of
+from chatwoot_ops.operations.storage import prove_files, read_archive
 from chatwoot_ops.operations.wal import prune_archive
 
 TOOL = "chatwoot-ops 0.1.0"
@@ -98,12 +101,10 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: 
 def _write_set(  # noqa: PLR0917 - one story, told once
     stack: Stack, host: Host, change: Change, store: BackupStore, note: str, kind: str
 ) -> BackupSet:
-    partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), kind)
+    partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), kind, encryption_of(stack))
     copied = write_database(stack, host, change, partial, kind)
     change.step("copy-storage", "Copying the storage volume")
-    with partial.artifact(STORAGE_ARTIFACT) as file:
-        host.processes.save_output(commands.storage(stack, operation=change.opening.id), file.write)
-    storage = prove_archive(partial.folder / STORAGE_ARTIFACT, copied.blobs)
+    storage = _copy_storage(stack, host, change, partial, copied.blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)
     change.step("seal", "Sealing the set")
@@ -112,12 +113,26 @@ def _write_set(  # noqa: PLR0917 - one story, told once
     return store.find(str(path))
 
 
+def _copy_storage(
+    stack: Stack, host: Host, change: Change, partial: PartialSet, blobs: dict[str, tuple[int, str]]
+) -> StorageProof:
+    """The proof is made of what passes by: an encrypted archive cannot be read back here."""
+    with partial.artifact(STORAGE_ARTIFACT) as file, Bridge(read_archive) as reading:
+
+        def take(chunk: bytes) -> None:
+            file.write(chunk)
+            reading.write(chunk)
+
+        host.processes.save_output(commands.storage(stack, operation=change.opening.id), take)
+        found = reading.result()
+    return prove_files(found, blobs)
+
+
 def _write_settings(stack: Stack, partial: PartialSet) -> bool:
-    recipients = tuple(stack.settings["BACKUP_RECIPIENTS"].replace(",", " ").split())
-    if not recipients:
+    if not partial.encryption.recipients:
         return False
-    with partial.artifact(SETTINGS_ARTIFACT) as file:
-        file.write(age.seal(stack.env_file.read_text(encoding="utf-8"), recipients))
+    with partial.artifact(SETTINGS_ARTIFACT.removesuffix(ENCRYPTED), secret=True) as file:
+        file.write(stack.env_file.read_bytes())
     return True
 
 
@@ -139,6 +154,7 @@ def _manifest(stack: Stack, partial: PartialSet, contents: _Contents, created: s
         tool=TOOL,
         note=note,
         cluster=contents.copied.facts,
+        encryption=partial.encryption,
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from chatwoot_ops.adapters.backup_store import PartialSet
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.commands import compose
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT

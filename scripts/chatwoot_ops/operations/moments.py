@@ -1,7 +1,8 @@
-"""A moment that an operator names, turned into what a restore starts from and how far it goes."""
+"""What an operator names, turned into what a restore starts from and, for a moment, how far it goes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
@@ -14,8 +15,23 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.wal import Chain, Recovery
 from chatwoot_ops.operations.backup_sets import store_of as sets_of
 from chatwoot_ops.operations.changing import store_of
-from chatwoot_ops.operations.source import Source, source_of_set
+from chatwoot_ops.operations.source import Source, source_of_dump, source_of_set
 from chatwoot_ops.operations.wal import ServerSide, read_chains, server_side
+
+
+def named_source(stack: Stack, host: Host, where: Mapping[str, str]) -> Source:
+    """The dump that is named, else the moment, else the set.
+
+    Raises SettingsInvalidError where they contradict each other.
+    """
+    dump, to, before = where["dump"], where.get("to", ""), where.get("before", "")
+    if sum(map(bool, (dump, to, before))) > 1:
+        raise SettingsInvalidError("Choose one of --dump, --to and --to-before", remedy="Nothing was changed.")
+    if dump:
+        return source_of_dump(dump, where["storage"])
+    if to or before:
+        return source_of_moment(stack, host, to or before_upgrade(stack, host, before), where["set"])
+    return source_of_set(stack, where["set"])
 
 
 def source_of_moment(stack: Stack, host: Host, asked: str, set_name: str = LATEST) -> Source:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
+from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import docker, staging
-from chatwoot_ops.errors import (
-    ConfirmationMissingError,
-    OpsError,
-    SettingsInvalidError,
-)
+from chatwoot_ops.errors import ConfirmationMissingError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
 from chatwoot_ops.model.intended import Intended
@@ -21,9 +18,11 @@ from chatwoot_ops.operations.backup_sets import require_whole
 from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.encryption import identity_for, identity_of
 from chatwoot_ops.operations.images import get_images
 from chatwoot_ops.operations.loss import loss_of_restore
-from chatwoot_ops.operations.moments import before_upgrade, source_of_moment
+from chatwoot_ops.operations.moments import named_source
+from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.restore_settings import (
@@ -35,7 +34,7 @@ from chatwoot_ops.operations.restore_settings import (
     with_keys,
     write_keys,
 )
-from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
+from chatwoot_ops.operations.source import Source, refuse_unfit
 from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
 from chatwoot_ops.operations.unpacking import refuse_cluster
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
@@ -77,59 +76,65 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
     """
     stack = open_with(place, host)
     source = named_source(stack, host, where)
-    keys = fitting_keys(stack, host, source, options)
+    keys = fitting_keys(stack, host, source, options, opener(host, source, options))
     brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
     return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
 
 
-def named_source(stack: Stack, host: Host, where: Mapping[str, str]) -> Source:
-    """The dump that is named, else the moment, else the set.
-
-    Raises SettingsInvalidError where they contradict each other.
-    """
-    dump, to, before = where["dump"], where.get("to", ""), where.get("before", "")
-    if sum(map(bool, (dump, to, before))) > 1:
-        raise SettingsInvalidError("Choose one of --dump, --to and --to-before", remedy="Nothing was changed.")
-    if dump:
-        return source_of_dump(dump, where["storage"])
-    if to or before:
-        return source_of_moment(stack, host, to or before_upgrade(stack, host, before), where["set"])
-    return source_of_set(stack, where["set"])
-
-
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
-    bring_settings(place, Given(where["set"], options.identity, options.settings))
+    identity = identity_of(host, options.identity) if not place.env_file.exists() else None
+    given = Given(where["set"], identity, options.settings)
+    identity = bring_settings(place, host, given, ask=not where["dump"])
     stack = open_with(place, host)
-    return restore(stack, host, named_source(stack, host, where), options)
+    return restore(stack, host, named_source(stack, host, where), options, identity=identity)
 
 
 def restore(
-    stack: Stack, host: Host, source: Source, options: RestoreOptions, *, resume: Journal | None = None
+    stack: Stack,
+    host: Host,
+    source: Source,
+    options: RestoreOptions,
+    *,
+    resume: Journal | None = None,
+    identity: Identity | None = None,
 ) -> Restored:
-    """Replaces the data by the source's.
+    """Replaces the data by the source's; `identity` is a private key that was read already.
 
     Raises BackupSetInvalidError or ReleaseRefusedError before anything is touched, ConfirmationMissingError when the
     loss was not confirmed, RestoreFailedError when the old data serves, NothingServesError when it does not.
     """
-    keys = fitting_keys(stack, host, source, options)
+    identity = identity or opener(host, source, options)
+    keys = fitting_keys(stack, host, source, options, identity)
     if resume is None:
         _confirm(stack, host, source, options)
     noted = {"source": source.noted(), **asdict(options)}
     host.processes.secrets = (*host.processes.secrets, *keys.values())
     with changing(stack, host, "restore", noted, resume=resume) as change, host.timed() as spent:
         make_ready(stack, host, change)
-        restored = _restore(with_keys(stack, keys), host, source, options, change, keys)
+        with opened_source(stack, change, source, identity) as readable:
+            restored = _restore(with_keys(stack, keys), host, readable, options, change, keys)
     return replace(restored, seconds=round(spent[0], 1))
 
 
-def fitting_keys(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> dict[str, str]:
+def opener(host: Host, source: Source, options: RestoreOptions) -> Identity | None:
+    """The private key that opens the source, where it needs one or one was named; asked for at a terminal.
+
+    Raises BackupSetInvalidError naming the public keys whose private half it would have to be.
+    """
+    return identity_for(host, source.set, options.identity) if source.set else identity_of(host, options.identity)
+
+
+def fitting_keys(
+    stack: Stack, host: Host, source: Source, options: RestoreOptions, identity: Identity | None
+) -> dict[str, str]:
     """The keys that the source brings with it, once it was verified and found to fit this stack."""
     if source.set is not None:
         host.reporter.step(f"Verifying {source.name}")
-        require_whole(stack, host, source.set)
+        require_whole(stack, host, source.set, identity)
+        require_room_to_open(stack, host, source.set)
     set_name = source.set.path if source.set else ""
-    keys = keys_given(stack, Given(set_name, options.identity, options.settings))
+    keys = keys_given(stack, Given(set_name, identity, options.settings))
     refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
     refuse_cluster(stack, host, source)
     return keys
@@ -161,9 +166,8 @@ def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) 
     answer = host.reporter.confirm("Replace the data?")
     if not answer:
         why = "nobody could be asked" if answer is None else "the answer was no"
-        raise ConfirmationMissingError(
-            f"Nothing was restored: {why}", remedy="Add --yes to confirm. Nothing was changed."
-        )
+        remedy = "Add --yes to confirm. Nothing was changed."
+        raise ConfirmationMissingError(f"Nothing was restored: {why}", remedy=remedy)
 
 
 def _restore(  # noqa: PLR0917 - one story, told once

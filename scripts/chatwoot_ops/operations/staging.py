@@ -34,7 +34,6 @@ FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
 SELECT format('ALTER TYPE public.%I OWNER TO %I', t.typname, :'role')
 FROM pg_type t WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e') \\gexec
-ANALYZE;
 """
 _FOREIGN_OWNERS = """
 SELECT json_build_array(count(*)) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
@@ -91,6 +90,12 @@ def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
         host.processes.feed(staging.load_from_pipe(stack, operation), read_unpacked(dump))
     else:
         host.processes.run(staging.load(stack, operation, dump.name))
+    give_to_role(stack, host, operation)
+    host.processes.run(staging.ask(stack, operation, "ANALYZE;", purpose="Counting the rows for the planner"))
+
+
+def give_to_role(stack: Stack, host: Host, operation: str) -> None:
+    """Makes Chatwoot's role the owner of all that it works with: a superuser's hand may have made some of it."""
     role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
     host.processes.run(
         staging.ask(stack, operation, f"\\set role '{role}'\n{_OWNERS}", purpose="Giving the tables to Chatwoot's role")

@@ -75,6 +75,7 @@ def _last_backup(stack: Stack, host: Host) -> str:
     if not sets:
         return ""
     verified = f"verified {sets[-1].verified}" if sets[-1].verified else "never verified"
+    verified += " (checksums only)" if sets[-1].checksums_only else ""
     return f"{sets[-1].manifest.name}, {age_in_hours(sets[-1], host)} hours old, {verified}"
 
 

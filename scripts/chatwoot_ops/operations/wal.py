@@ -119,9 +119,19 @@ def drop_slots(stack: Stack, host: Host) -> None:
 
 
 def prune_archive(stack: Stack, host: Host, change: Change) -> None:
-    """Removes segments that are older than every base backup of their chain; a chain without one is left whole."""
+    """Removes segments that are older than every base backup of their chain; a chain without one is left whole.
+
+    Where that fails it is said and nothing more: the set that was just made is good.
+    """
     if not stack.archives:
         return
+    try:
+        _remove_what_is_not_needed(stack, host, change)
+    except OpsError as error:
+        host.reporter.note(f"No WAL was removed from the archive: {error.message}")
+
+
+def _remove_what_is_not_needed(stack: Stack, host: Host, change: Change) -> None:
     removable = {chain.name: found for chain in read_chains(stack, host) if (found := _not_needed(stack, chain))}
     if not removable:
         return
