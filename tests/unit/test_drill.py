@@ -10,7 +10,7 @@ import pytest
 from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.certificate_store import CertificateStore
-from chatwoot_ops.adapters.env_file import read_env_file
+from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.lock import hold_lock
 from chatwoot_ops.errors import (
     BackupSetInvalidError,
@@ -131,6 +131,13 @@ def test_no_command_names_a_volume_or_the_network_of_production(drilled, engine,
     drilled()
     ours = (*home.volumes.values(), home.settings["CHATWOOT_NETWORK"])
     assert [line for line in engine.lines for name in ours if name in line.split() or f"{name}:" in line] == []
+
+
+def test_where_production_archives_its_changes_the_drill_does_not(place, well, engine, home):
+    sealed(home.backup_folder)
+    write_env_file(place.env_file, with_values(place.env_file.read_text(), {"WAL_ARCHIVE": "async"}))
+    assert drill(place, well, DrillOptions(), lambda *_: "").passed
+    assert not [command for command in engine.ran if any("docker-compose.wal.yml" in part for part in command.argv)]
 
 
 def test_production_may_be_locked_meanwhile(drilled, home):

@@ -45,6 +45,8 @@ def values_of(text: str, manifest: Manifest) -> dict[str, str]:
     """What a drill lays over the settings: no shared network, little memory, and the release that the set is of."""
     # Docker's own network of this name leads nowhere; the overlay joins none but the stack's own.
     values = {"CHATWOOT_NETWORK": "none", "WEB_CONCURRENCY": "1", "POSTGRES_SHARED_BUFFERS": "256MB"}
+    # The archive of changes is production's: a drill adds nothing to it.
+    values["WAL_ARCHIVE"] = "off"
     if read_text_values(text).get("CHATWOOT_RELEASE") != manifest.release:
         values |= {"CHATWOOT_IMAGE": manifest.image, "CHATWOOT_RELEASE": manifest.release}
     return values
