@@ -16,8 +16,8 @@ LATEST = "latest"
 class Span:
     """Every moment from `first` to `last` can be reached from this set with this chain.
 
-    A set is whole only when it is sealed: the first moment is the whole second after that. `gap` is the first missing segment, "" for
-    none: then nothing can.
+    A set is whole only when it is sealed: the first moment is the whole second after that. `gap` is the first missing
+    segment, "" for none: then nothing can.
     """
 
     set: BackupSet
