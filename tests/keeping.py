@@ -122,14 +122,14 @@ def _spoken(data, blobs, high):
 
 
 def _well_staging(engine, data, blobs, samples):
-    engine.on("/chatwoot-ops/stage.sh", "id").on("docker exec -i chatwoot-restore-", "1\n")
+    engine.on("/chatwoot-ops/stage.sh", "id").on("docker exec -i chatwoot-", "1\n")
     engine.on("pg_restore --jobs", "").on("docker stop --time", "").on("r.rolname <>", "[0]\n")
-    engine.on("tar --extract", "").on("join -1 2", "".join(_listed(key) for key in blobs))
+    engine.on("tar --extract", "").on("join -1 2", "".join(listed(key) for key in blobs))
     rows = [json.dumps(sample) for sample in samples]
     spoken = "\n".join([*blob_lines(blobs), *rows, '["end"]', *digest_lines(data)])
     engine.on(f"-h 127.0.0.1 -U postgres -d chatwoot_production\n{SPOKEN}", spoken)
 
 
-def _listed(key):
+def listed(key):
     content = FILES[key]
     return f"{key} {len(content)} {b64decode(checksum(content)).hex()}\n"

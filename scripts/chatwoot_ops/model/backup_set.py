@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chatwoot_ops.model.cluster import PHYSICAL, ClusterFacts
+from chatwoot_ops.model.verification import Level
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -113,7 +114,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class BackupSet:
-    """A sealed set in its folder, with the time of its last verification ("" for never).
+    """A sealed set in its folder, with the time of its last verification ("" for never) and how thorough it was.
 
     `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
     `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
@@ -126,9 +127,19 @@ class BackupSet:
     size: int = field(default=0)
     kept: bool = False
     needs: tuple[str, ...] = ()
-    checksums_only: bool = False
+    level: str = ""
     proved: str = ""
     proved_key: str = ""
+
+    @property
+    def checksums_only(self) -> bool:
+        """Whether the last verification read nothing but checksums: it was asked no more, or had no private key."""
+        return self.level == Level.CHECKSUMS
+
+    @property
+    def how(self) -> str:
+        """How thorough the last verification was, for people."""
+        return "checksums only" if self.checksums_only else self.level or Level.ARCHIVE
 
     @property
     def encrypted_artifacts(self) -> tuple[Artifact, ...]:

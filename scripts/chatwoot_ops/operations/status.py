@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from chatwoot_ops.adapters.backup_store import BackupStore
+from chatwoot_ops.adapters.certificate_store import CertificateStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
+from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.backup_sets import age_in_hours
@@ -39,6 +42,7 @@ class Status:
     pending_migrations: tuple[str, ...] | str
     cut_off: str
     last_backup: str
+    last_drill: str
     archive: str
     healthy: bool
     checks: tuple[Check, ...] = ()
@@ -63,6 +67,7 @@ def status(stack: Stack, host: Host) -> Status:
         pending_migrations=_pending(stack, host),
         cut_off=cut_off(stack, host),
         last_backup=_last_backup(stack, host),
+        last_drill=_last_drill(stack, host),
         archive=archive_line(stack, host),
         healthy={each.service for each in services if each.well} == set(stack.services),
         checks=budget_checks(stack, host),
@@ -74,9 +79,22 @@ def _last_backup(stack: Stack, host: Host) -> str:
     sets = BackupStore(stack.backup_folder).sets()
     if not sets:
         return ""
-    verified = f"verified {sets[-1].verified}" if sets[-1].verified else "never verified"
-    verified += " (checksums only)" if sets[-1].checksums_only else ""
+    verified = f"verified {sets[-1].verified} ({sets[-1].how})" if sets[-1].verified else "never verified"
     return f"{sets[-1].manifest.name}, {age_in_hours(sets[-1], host)} hours old, {verified}"
+
+
+def _last_drill(stack: Stack, host: Host) -> str:
+    """Set, age and result of the last drill, "" where there was none; a certificate that cannot be read is said."""
+    store = CertificateStore(stack.state_folder)
+    unread = tuple(f"{name} cannot be read as a certificate" for name in store.damaged())
+    told = tuple(_drilled(each, host) for each in store.certificates()[-1:])
+    return "; ".join((*told, *unread))
+
+
+def _drilled(last: Certificate, host: Host) -> str:
+    hours = (host.clock.now() - datetime.fromisoformat(last.ended)).total_seconds() / 3600
+    result = f"passed, recovery time {last.recovery_seconds} s" if last.passed else f"FAILED: {last.why}"
+    return f"{last.set}, {hours:.1f} hours ago, {result}"
 
 
 def cut_off(stack: Stack, host: Host) -> str:
