@@ -25,7 +25,9 @@ PSQL = ("psql", "-XqtA", "-U", "postgres", "-d", "chatwoot_production")
 RECOVER = """
 rm -rf /tmp/new && mkdir -m 700 /tmp/new && tar -C /tmp/new -xf /tmp/base.tar && touch /tmp/new/recovery.signal
 pg_ctl -D /tmp/new -w -s -l /tmp/log -o "$0" start >/dev/null || { cat /tmp/log >&2; exit 1; }
-psql -XqtA -h /tmp -U postgres -d chatwoot_production -c 'SELECT id FROM killed'
+ask() { psql -XqtA -h /tmp -U postgres -d chatwoot_production -c "$1"; }
+until ask 'SELECT 1' >/dev/null 2>&1; do sleep 0.1; done
+ask 'SELECT id FROM killed'
 pg_ctl -D /tmp/new -s -m immediate stop
 """
 

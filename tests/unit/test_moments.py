@@ -76,15 +76,15 @@ def test_past_the_last_change_all_wal_is_read_because_the_server_would_wait_for_
 
 def test_an_archive_without_any_change_is_read_to_its_end(stack, archived):
     archived.processes.on("pg_waldump", "")
-    assert found(stack, archived, "latest") == Recovery(SLOT, "", "", "2026-11-24 08:59:50+00")
+    assert found(stack, archived, "latest") == Recovery(SLOT, "", "", "2026-11-24 08:59:50.500000+00")
 
 
-@pytest.mark.parametrize("asked", ["2026-11-24T07:59:59Z", "2026-11-24T08:59:51Z"])
+@pytest.mark.parametrize("asked", ["2026-11-24T08:00:00.9Z", "2026-11-24T08:59:51Z"])
 def test_a_moment_outside_is_refused_with_the_first_and_the_last_that_can_be_reached(stack, archived, asked):
     with pytest.raises(BackupSetInvalidError, match="cannot be reached") as caught:
         source_of_moment(stack, archived, asked)
     assert caught.value.code == 13
-    line = f"20261124T080000Z-physical: 2026-11-24 08:00:00+00 to 2026-11-24 08:59:50+00 ({SLOT})"
+    line = f"20261124T080000Z-physical: 2026-11-24 08:00:01+00 to 2026-11-24 08:59:50.500000+00 ({SLOT})"
     assert caught.value.details == (line,)
 
 
@@ -142,7 +142,7 @@ def test_the_newest_set_that_fits_has_the_least_wal_to_read():
     assert choose((old, new), moment_of("2026-11-24T08:30:00Z")) is new
     assert choose((new, old), None) is new
     assert choose((), None) is None
-    assert span_line(old).startswith("set 1: 2026-11-24 08:00:00+00 to")
+    assert span_line(old).startswith("set 1: 2026-11-24 08:00:01+00 to")
     assert stamp(moment_of("2026-11-24T08:10:00.5+01:00")) == "2026-11-24 07:10:00.500000+00"
 
 
@@ -297,7 +297,7 @@ def test_a_chain_without_a_set_of_its_own_is_left_whole(stack, archived):
 def test_doctor_says_what_can_be_reached_and_fails_without_a_base_backup(stack, archived):
     archived.processes.on("pg_stat_replication", wal_answer())
     check = archive(stack, archived)[-1]
-    assert check.seen.endswith("any moment from 2026-11-24 08:00:00+00 to 2026-11-24 09:00:00+00")
+    assert check.seen.endswith("any moment from 2026-11-24 08:00:01+00 to 2026-11-24 09:00:00+00")
     archived.processes.on("for chain in", archive_listing(3, 4, at=RECEIVED))
     check = archive(stack, archived)[-1]
     assert (check.outcome, "--kind physical" in check.remedy) == ("fail", True)

@@ -189,7 +189,7 @@ def test_a_gap_in_the_chain_is_a_failure_that_names_the_first_missing_segment(ar
 
 def test_the_status_line_says_what_is_there_and_what_cannot_be_asked(archiving, archived):
     line = archive_line(archiving, archived)
-    assert line == ("async, streaming, 0 B and 0.0 s behind; 48.0 MB in 1 chains, last written 2026-11-24T07:59:50Z")
+    assert line == ("async, streaming, 0 B and 0.0 s behind; 48.0 MB in 1 chains, last written 2026-11-24T07:59:50")
     archived.processes.on("pg_stat_replication", wal_answer(receivers=()))
     assert "NO RECEIVER" in archive_line(archiving, archived)
     archived.processes.on("for chain in", code=1)

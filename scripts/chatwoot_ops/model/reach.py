@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.wal import Chain, missing, number, segment_at
@@ -16,8 +16,8 @@ LATEST = "latest"
 class Span:
     """Every moment from `first` to `last` can be reached from this set with this chain.
 
-    A set is whole only when it is sealed, so its own moment is the first. `gap` is the first missing segment, "" for
-    none: then nothing can.
+    A set is whole only when it is sealed: the first moment is the whole second after that. `gap` is the first missing
+    segment, "" for none: then nothing can.
     """
 
     set: BackupSet
@@ -46,7 +46,8 @@ def _span(each: BackupSet, chain: Chain) -> Span | None:
     if not number(chain, chain.segments[0]) <= start <= number(chain, chain.segments[-1]):
         return None
     gap = next(iter(missing(chain, cluster.start_lsn)), "")
-    return Span(each, chain, moment_of(each.manifest.created), moment_of(chain.received), gap)
+    first = moment_of(each.manifest.created) + timedelta(seconds=1)
+    return Span(each, chain, first, moment_of(chain.received), gap)
 
 
 def moment_of(text: str) -> datetime:

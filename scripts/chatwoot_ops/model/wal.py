@@ -115,7 +115,7 @@ def _chain(text: str) -> Chain:
         segments=tuple(segments),
         partial=any(name.endswith(PARTIAL) for name, _, _ in files),
         size=sum(int(size) for _, size, _ in files),
-        received=datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if newest else "",
+        received=datetime.fromtimestamp(newest, UTC).isoformat() if newest else "",
     )
 
 

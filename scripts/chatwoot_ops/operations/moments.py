@@ -96,7 +96,7 @@ def reached(stack: Stack, host: Host, chains: tuple[Chain, ...], server: ServerS
     """The same for chains that were read already; without a server up to what their files say."""
     # Nothing was written since the newest WAL came where its receiver has all there is: so this moment is in the chain.
     receivers = server.receivers if server else ()
-    now = {each.slot: host.clock.stamp() for each in receivers if not each.behind}
+    now = {each.slot: host.clock.now().isoformat() for each in receivers if not each.behind}
     there = (replace(chain, received=now.get(chain.name, chain.received)) for chain in chains)
     return spans(there, sets_of(stack).sets())
 

@@ -89,7 +89,7 @@ def archive_line(stack: Stack, host: Host) -> str:
     except OpsError:
         return f"{stack.settings['WAL_ARCHIVE']}, unknown: the database or the archive cannot be asked"
     size = show_size(sum(chain.size for chain in chains))
-    last = max((chain.received for chain in chains), default="") or "never"
+    last = max((chain.received for chain in chains), default="")[:19] or "never"
     now = "; ".join(map(described, server.receivers)) or "NO RECEIVER"
     return f"{stack.settings['WAL_ARCHIVE']}, {now}; {size} in {len(chains)} chains, last written {last}"
 
