@@ -171,41 +171,87 @@ def migrate(_: Context, json: bool = False) -> None:
     help={
         "verify": "Take none; read back every checksum and the dump's table of contents of a set that is there.",
         "set": "Which set to verify: its name, or latest.",
+        "no-push": "Leave the set here, also where BACKUP_REMOTE is set.",
         "json": "One JSON object on standard output.",
     }
 )
-def backup(_: Context, verify: bool = False, set: str = "latest", json: bool = False) -> None:  # noqa: A002 - the flag's name
+def backup(
+    _: Context,
+    verify: bool = False,
+    set: str = "latest",  # noqa: A002 - the flag's name
+    no_push: bool = False,
+    json: bool = False,
+) -> None:
     """[keep] Take a backup set while the stack serves, or verify one.
 
     Example: invoke backup --verify --set latest
     """
-    from chatwoot_ops.operations import backup as backing_up
     from chatwoot_ops.operations import backup_sets, opening
+    from chatwoot_ops.operations.pushing import back_up_off_site
 
-    act = (lambda stack, host: backup_sets.verify_set(stack, host, set)) if verify else backing_up.back_up
+    take = functools.partial(back_up_off_site, push_it=not no_push)
+    act = (lambda stack, host: backup_sets.verify_set(stack, host, set)) if verify else take
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 
-@task(help={"json": "One JSON object on standard output."})
-def backups(_: Context, json: bool = False) -> None:
-    """[keep] The backup sets: kind, age, size, release, newest message, verified when.
+@task(help={"remote": "Those at BACKUP_REMOTE instead.", "json": "One JSON object on standard output."})
+def backups(_: Context, remote: bool = False, json: bool = False) -> None:
+    """[keep] The backup sets: kind, age, size, release, newest message, verified when, off-site since when.
 
     Example: invoke backups
     """
     from chatwoot_ops.operations import backup_sets, opening
+    from chatwoot_ops.operations.remote import list_remote
 
-    perform(lambda place, host: backup_sets.list_sets(opening.open_with(place, host), host), json=json)
+    act = list_remote if remote else backup_sets.list_sets
+    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    help={
+        "set": "Which set: its name, latest, or a path to its folder.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def push(_: Context, set: str = "latest", json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """[keep] Bring a set off-site to BACKUP_REMOTE and read every byte of it back; goes on where it stopped.
+
+    Example: invoke push --set latest
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.pushing import push as bring
+
+    perform(lambda place, host: bring(opening.open_with(place, host), host, set), json=json)
+
+
+@task(
+    help={
+        "set": "Which set: its name, latest, or INSTALLATION/NAME.",
+        "settings": "File with the BACKUP_REMOTE settings, where there is no .env (else the environment).",
+        "json": "One JSON object on standard output.",
+    }
+)
+def pull(_: Context, set: str = "latest", settings: str = "", json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """[keep] Fetch a set from off-site and compare every checksum; needs no stack.
+
+    Example: invoke pull --set latest
+    """
+    from chatwoot_ops.operations.pulling import pull as fetch
+
+    perform(lambda place, host: fetch(place, host, set, settings), json=json)
 
 
 @task(
     help={
         "set": "Which backup set: its name, latest, or a path to its folder.",
+        "from-remote": "Fetch the set from BACKUP_REMOTE first.",
         "dump": "Instead of a set: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
         "storage": "With --dump: a tar of its storage folder, gzipped or not.",
         "adopt": "Take over a set of another installation.",
         "migrate": "Bring data of an older release to this one.",
         "identity": "File with the age private key that opens the set's settings and keys.",
-        "settings": "A copy of the .env that the data was made with, instead of --identity.",
+        "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
+        "file with the BACKUP_REMOTE settings.",
         "yes": "Confirm on the command line what would be lost.",
         "dry-run": "Only say what would be done, after looking at everything.",
         "json": "One JSON object on standard output.",
@@ -214,6 +260,7 @@ def backups(_: Context, json: bool = False) -> None:
 def restore(  # noqa: PLR0917 - each is a flag
     _: Context,
     set: str = "latest",  # noqa: A002 - the flag's name
+    from_remote: bool = False,
     dump: str = "",
     storage: str = "",
     adopt: bool = False,
@@ -231,7 +278,7 @@ def restore(  # noqa: PLR0917 - each is a flag
     from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 
     options = RestoreOptions(yes, adopt, migrate, identity, settings)
-    where = {"set": set, "dump": dump, "storage": storage}
+    where = {"set": set, "dump": dump, "storage": storage, "remote": "yes" if from_remote else ""}
     act = intended_restore if dry_run else restore_from
     perform(lambda place, host: act(place, host, where, options), json=json)
 

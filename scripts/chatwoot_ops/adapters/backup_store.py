@@ -16,6 +16,7 @@ from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, writ
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
+from chatwoot_ops.model.remote import OFF_SITE
 
 PARTIAL = ".partial"
 _CHUNK = 1024 * 1024
@@ -144,11 +145,16 @@ def read_set(path: Path) -> BackupSet:
     """
     # Bytes that are no UTF-8 become text that is no manifest.
     manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
+    size = sum(each.size for each in manifest.artifacts)
+    return BackupSet(str(path), manifest, _noted(path / _VERIFIED), size, _noted(path / OFF_SITE))
+
+
+def _noted(path: Path) -> str:
+    """The time in a small note beside the manifest, "" where there is none that can be read."""
     try:
-        verified = str(json.loads((path / _VERIFIED).read_text(encoding="utf-8"))["at"])
+        return str(json.loads(path.read_text(encoding="utf-8"))["at"])
     except (OSError, ValueError, KeyError, TypeError):
-        verified = ""
-    return BackupSet(str(path), manifest, verified, sum(each.size for each in manifest.artifacts))
+        return ""
 
 
 def checksum_problems(backup_set: BackupSet) -> tuple[str, ...]:
@@ -174,3 +180,12 @@ def _problem(folder: Path, artifact: Artifact) -> str:
 def mark_verified(backup_set: BackupSet, at: str) -> None:
     """Notes when a set was last found whole."""
     write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps({"at": at}) + "\n")
+
+
+def mark_off_site(backup_set: BackupSet, note: str) -> None:
+    """Notes when and where a set was read back off-site; an empty note takes that back."""
+    path = Path(backup_set.path) / OFF_SITE
+    if note:
+        write_atomically(path, note)
+    else:
+        path.unlink(missing_ok=True)

@@ -111,6 +111,9 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "RolledBack": keeping.rolled_back,
     "Backups": keeping.backups,
     "BackedUp": keeping.backed_up,
+    "Pushed": keeping.pushed,
+    "Pulled": keeping.pulled,
+    "RemoteBackups": keeping.remote_backups,
     "BackupSet": lambda result: [
         keeping.set_line(result),
         "Every checksum and the dump's table of contents were read back.",

@@ -83,12 +83,13 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class BackupSet:
-    """A sealed set in its folder, with the time of its last verification ("" for never)."""
+    """A sealed set in its folder, with the times of its last verification and of its off-site copy ("" for never)."""
 
     path: str
     manifest: Manifest
     verified: str = ""
     size: int = field(default=0)
+    off_site: str = ""
 
 
 def differences(wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = ()) -> tuple[str, ...]:

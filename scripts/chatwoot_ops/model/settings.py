@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from chatwoot_ops.model.remote import REMOTE_SETTINGS, half_set_remote
 from chatwoot_ops.model.schema import Secrecy, SettingDefinition
 from chatwoot_ops.model.setting_types import wrong_with
 
@@ -22,6 +23,7 @@ OUR_PREFIXES = (
     "RAILS_CPU",
     "SIDEKIQ_",
     "COMPOSE_",
+    "BACKUP_",
 )
 ENCRYPTION_KEYS = (
     "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY",
@@ -88,8 +90,15 @@ def problems_of(
         lambda: _quoting(settings),
         lambda: _two_databases(given),
         lambda: _port_twice(settings),
+        lambda: half_set_remote(settings.values),
     )
     return tuple(problem for rule in rules for problem in rule())
+
+
+def remote_problems(settings: Settings) -> tuple[str, ...]:
+    """Every problem of the settings that lead to the off-site copies, for a machine that has no others yet."""
+    ours = tuple(item for item in settings.schema if item.key in REMOTE_SETTINGS)
+    return (*_mistyped(Settings(settings.values, ours)), *half_set_remote(settings.values))
 
 
 def _unknown(settings: Settings, given: Mapping[str, str]) -> Iterable[str]:

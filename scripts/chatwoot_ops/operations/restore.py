@@ -22,6 +22,7 @@ from chatwoot_ops.operations.images import get_images
 from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
+from chatwoot_ops.operations.pulling import holds_whole_settings, pull
 from chatwoot_ops.operations.restore_settings import (
     BEFORE_RESTORE,
     Given,
@@ -65,6 +66,7 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
 
     Raises what restore raises before it touches anything.
     """
+    where, options = _near(place, host, where, options)
     stack = open_with(place, host)
     source = named_source(stack, where)
     keys = fitting_keys(stack, host, source, options)
@@ -80,9 +82,24 @@ def named_source(stack: Stack, where: Mapping[str, str]) -> Source:
 
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
+    where, options = _near(place, host, where, options)
     bring_settings(place, Given(where["set"], options.identity, options.settings))
     stack = open_with(place, host)
     return restore(stack, host, named_source(stack, where), options)
+
+
+def _near(
+    place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions
+) -> tuple[Mapping[str, str], RestoreOptions]:
+    """The set fetched first where it is to come from off-site, also for a dry run; it stays among the sets here.
+
+    A settings file that only leads to the remote has done its work then.
+    """
+    if not where.get("remote"):
+        return where, options
+    path = pull(place, host, where["set"], options.settings).set.path
+    whole = bool(options.settings) and holds_whole_settings(options.settings)
+    return {**where, "set": path}, replace(options, settings=options.settings if whole else "")
 
 
 def restore(
