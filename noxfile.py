@@ -67,21 +67,13 @@ def stack(session: nox.Session) -> None:
         session.run("pytest", "tests/contract", external=True)
     # Files, not tests, are shared out: a file's tests share a stack.
     two = ("--cache-clear", "--numprocesses", "2", "--dist", "loadfile")
-    places = session.posargs or ["tests/stack", "--ignore=tests/stack/test_runbooks.py"]
+    places = session.posargs or ["tests/stack", "tests/stack_backup"]
     session.run("pytest", *two, *places, external=True, success_codes=[0, TESTS_FAILED])
     if LAST_FAILED.exists() and json.loads(LAST_FAILED.read_text(encoding="utf-8")):
         session.log(
             "What failed beside another stack is tried once more with the machine to itself; failing again counts."
         )
         session.run("pytest", "--last-failed", *places, external=True)
-
-
-@nox.session(default=False)
-def keeping(session: nox.Session) -> None:
-    """Backup, restore, upgrade and their pages on a real engine: not by default until seen whole on a quiet machine."""
-    session.run("infra/docker/sandbox/build", external=True)
-    places = session.posargs or ["tests/stack/test_runbooks.py", "tests/stack_backup"]
-    session.run("pytest", *places, external=True)
 
 
 @nox.session

@@ -36,13 +36,16 @@ class Volume:
 def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=(), high=HIGH_VALUES):
     """Scripts all that backup, restore and upgrade ask; returns the volume."""
     engine, volume = host.processes, Volume()
-    engine.on("exec pg_dump", DUMP.decode()).on("-h 127.0.0.1 -U postgres -d chatwoot_production -c SELECT 1", "1\n")
+    engine.on("--snapshot=", DUMP.decode()).on("ps --quiet chatwoot-db", "abc\n").on(
+        "-h 127.0.0.1 -U postgres -d chatwoot_production -c SELECT 1", "1\n"
+    )
     engine.on("redis-cli PING", "PONG\n")
     engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", _spoken(data, blobs, high))
     engine.on("--entrypoint tar", tar_of(FILES).decode()).on("pg_restore --list", "").on("--entrypoint pg_restore", "")
     engine.on("coalesce(max(id), 0)", json.dumps(COUNTS)).on("'-infinity'", json.dumps({**COUNTS, "newest": None}))
     engine.on("created_at >", json.dumps({**COUNTS, "newest": "2026-11-24T07:00:00+00:00"}))
-    engine.on("redis-cli FLUSHALL", "OK\n")
+    engine.on("redis-cli FLUSHALL", "OK\n").on("redis-cli KEYS queue:*", "queue:low\n")
+    engine.on("redis-cli LRANGE", "").on("redis-cli ZRANGE", "")
     for script in ("cp -a --reflink", "mv -T /volume/clusters/", "find ./clusters", "rm -rf /volume/clusters/"):
         engine.on(script, "")
     engine.on_call("readlink /volume/current", lambda _: finished(f"{volume.current}\n"))

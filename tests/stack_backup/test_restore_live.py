@@ -1,8 +1,11 @@
 """Customers go on while a backup is taken and while it is put back."""
 
+import json
+import re
 import time
+from pathlib import Path
 
-from stack.tools import say
+from stack.tools import docker, say
 from stack_backup.support import lost, probing, sets, writing
 
 MOST_FAILED = 2
@@ -23,12 +26,18 @@ def test_every_message_acknowledged_before_a_backup_is_in_its_set_and_the_web_se
     assert lost(standing, logged) == []
     assert after
     standing.invoke("backup", "--verify")
+    # Of a queue that no worker reads: it waits for sure.
+    waiting = json.dumps({"class": "WebhookJob", "args": ["http://kgc.example/hook"]})
+    redis(standing, "LPUSH", "queue:nobody", waiting)
     with probing(standing, standing.client.token) as asked:
         restored = standing.invoke("restore", "--set", sets(standing)[-1].name, "--yes")
         time.sleep(2)
     say(f"\n{len(asked.seen)} requests, {len(asked.failed)} failed {asked.failed}, slowest {asked.slowest:.2f} s")
     assert "the database was away for" in restored.out
     assert len(asked.failed) <= MOST_FAILED
+    kept_jobs = re.search(r"they are kept in (\S+\.jsonl): .*WebhookJob", restored.out)
+    assert json.loads(waiting) in [json.loads(line)["job"] for line in Path(kept_jobs[1]).read_text().splitlines()]
+    assert redis(standing, "EXISTS", "queue:nobody") == "0\n"
     assert set(lost(standing, before)) == set()
     assert after <= set(lost(standing, after)), "what was written after the backup is not in its set"
     nothing_is_half(standing)
@@ -44,3 +53,7 @@ def nothing_is_half(stack):
     ):
         orphans = f"SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT FROM {other} o WHERE o.id = t.{key})"  # noqa: S608 - our own words
         assert stack.sql(orphans) == "0"
+
+
+def redis(stack, *words):
+    return docker("exec", stack.container("chatwoot-redis"), "redis-cli", *words).out

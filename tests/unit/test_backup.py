@@ -24,7 +24,7 @@ from keeping import SNAPSHOT, well_keeping
 from sets import BLOBS, DATA, DUMP, FILES, checksum, sealed, tar_of
 from world import INSTANCE, VERSIONS, stack_in
 
-DUMPING, TAR = "exec pg_dump --compress", "--entrypoint tar"
+DUMPING, TAR = "--snapshot=", "--entrypoint tar"
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from chatwoot_ops.commands import backup, staging
+from chatwoot_ops.commands import backup, compose, staging
 from fakes import COMPOSE, shown
 from world import stack_in
 
 DB_IMAGE, DB, STORAGE = "pgvector/pgvector:pg16", "chatwoot-db-data", "chatwoot-storage"
 WHERE = "-U postgres -d chatwoot_production"
+LABELS = "--label com.docker.compose.project=chatwoot --label chatwoot-ops.operation=op1"
 IN_DATABASE = f"docker run --rm -i --network none --user 0 --volume {DB}:/volume --entrypoint sh {DB_IMAGE} -c "
 IN_STORAGE = f"docker run --rm -i --network none --user 0 --volume {STORAGE}:/volume"
 BUILDER = "chatwoot-restore-op1"
@@ -28,19 +29,26 @@ def stack(tmp_path):
     return stack_in(tmp_path, POSTGRES_IMAGE=DB_IMAGE)
 
 
+def dumping(stack):
+    return backup.dump(stack, database="abc", operation="op1", snapshot="0-1-1")
+
+
 def built(stack):
     """Each builder with the line it makes."""
     return {
         f"compose exec -T chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 {WHERE}": backup.snapshot_session(
             stack, COMPOSE
         ),
-        f"compose exec -T chatwoot-db sh -c {backup._DUMP} sh -Fc --snapshot=0-1-1 {WHERE}": backup.dump(
-            stack, COMPOSE, snapshot="0-1-1"
+        "compose ps --quiet chatwoot-db": compose.container(stack, COMPOSE, "chatwoot-db"),
+        f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --network container:abc --env PGHOST=127.0.0.1 "
+        f"--env PGUSER=postgres --entrypoint sh {DB_IMAGE} -c {backup._DUMP} sh -Fc --snapshot=0-1-1 {WHERE}": dumping(
+            stack
         ),
         f"docker run --rm --network none --user 0 --volume /b/s:/set:ro --entrypoint pg_restore {DB_IMAGE} --list "
         "/set/database.dump": backup.dump_contents(DB_IMAGE, Path("/b/s"), "database.dump"),
-        f"docker run --rm --network none --user 0 --volume {STORAGE}:/volume:ro --entrypoint tar {DB_IMAGE} --create "
-        "--directory=/volume --exclude=./.chatwoot* --exclude=./.restore* --file=- .": backup.storage(stack),
+        f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
+        f"--user 0 --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
+        "--exclude=./.restore* --file=- .": backup.storage(stack, operation="op1"),
         f"compose exec -T chatwoot-db psql -X -q -t -A {WHERE} -c SELECT pg_database_size(current_database())": (
             backup.space(stack, COMPOSE)
         ),
@@ -102,7 +110,7 @@ def test_no_secret_is_in_any_argv(stack):
 
 
 def test_compression_is_tried_on_the_build_itself_best_first(stack):
-    (script,) = [word for word in backup.dump(stack, COMPOSE, snapshot="s").argv if "pg_dump" in word]
+    (script,) = [word for word in dumping(stack).argv if "pg_dump" in word]
     assert "for method in zstd:1 lz4 gzip:1; do" in script
     assert script.endswith('exec pg_dump --compress="$method" "$@"\n')
 
@@ -116,9 +124,9 @@ def test_the_dump_is_compressed_by_the_first_method_that_its_program_has(stack, 
         'echo "$*"\n'
     )
     program.chmod(0o755)
-    argv = backup.dump(stack, COMPOSE, snapshot="0-1-1").argv
-    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_USER": "postgres"}
-    done = subprocess.run(argv[argv.index("sh") :], env=path, capture_output=True, text=True, check=True)
+    argv = dumping(stack).argv
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(("sh", *argv[argv.index("-c") :]), env=path, capture_output=True, text=True, check=True)
     assert done.stdout == f"--compress={best} -Fc --snapshot=0-1-1 {WHERE}\n"
 
 
@@ -136,8 +144,8 @@ def test_a_cluster_is_copied_under_a_temporary_name_and_named_once_it_is_whole(s
 
 def test_what_reads_and_writes_whole_databases_has_hours(stack):
     for command in (
-        backup.dump(stack, COMPOSE, snapshot="s"),
-        backup.storage(stack),
+        dumping(stack),
+        backup.storage(stack, operation="op1"),
         backup.snapshot_session(stack, COMPOSE),
         staging.load(stack, "op1", "x"),
         staging.load_from_pipe(stack, "op1"),

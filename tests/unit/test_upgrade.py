@@ -91,7 +91,7 @@ def test_an_upgrade_backs_up_copies_migrates_pins_and_proves_in_this_order(stack
     assert (result.before, result.release, result.migrations) == ("v4.14.2-ce", "v4.15.1-ce", 1)
     places = order(
         well.processes,
-        "exec pg_dump --compress",
+        "--snapshot=",
         "compose stop chatwoot-rails chatwoot-sidekiq",
         "compose stop chatwoot-db",
         "cp -a --reflink",
@@ -135,7 +135,7 @@ def test_the_plan_is_shown_and_an_upgrade_that_is_not_confirmed_touches_nothing(
 
 @pytest.mark.usefixtures("volume")
 def test_without_a_backup_set_there_is_no_upgrade(stack, well):
-    well.processes.on("exec pg_dump --compress", code=1, stderr="broken")
+    well.processes.on("--snapshot=", code=1, stderr="broken")
     with pytest.raises(BackupFailedError) as caught:
         upgrade(stack, well, to="4.15.1", yes=True)
     assert caught.value.code == 22

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,17 +21,23 @@ def write_atomically(path: Path, content: str, mode: int = PRIVATE_FILE) -> None
     Raises CommandFailedError where it cannot be written; the old content is still there.
     """
     with _said(path):
-        _replace(path, content, mode)
+        _replace(path, (content,), mode)
 
 
-def _replace(path: Path, content: str, mode: int) -> None:
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """The same for a private file of many lines, one after the other; memory stays flat."""
+    with _said(path):
+        _replace(path, lines, PRIVATE_FILE)
+
+
+def _replace(path: Path, content: Iterable[str], mode: int) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

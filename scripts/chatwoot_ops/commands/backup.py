@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chatwoot_ops.commands import compose
 from chatwoot_ops.commands.database import where
-from chatwoot_ops.commands.docker import docker
+from chatwoot_ops.commands.docker import docker, labels
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 
@@ -15,11 +15,15 @@ COMPRESSIONS = ("zstd:1", "lz4", "gzip:1")
 # Only a dump shows what the build can do; of an empty database it takes no time.
 _DUMP = f"""
 for method in {" ".join(COMPRESSIONS)}; do
-  pg_dump -U "$POSTGRES_USER" -d template1 --schema-only -Fc --compress="$method" >/dev/null 2>&1 && break
+  pg_dump -d template1 --schema-only -Fc --compress="$method" >/dev/null 2>&1 && break
 done
 exec pg_dump --compress="$method" "$@"
 """
 HOURS = 6 * 3600.0
+# What a one-off container writes to standard output would otherwise also go to the engine's log, on its disk.
+_UNLOGGED = ("run", "--rm", "--log-driver", "none")
+# Where the processor is short, customers come first: half of a service's share.
+_LOW_PRIORITY = ("--cpu-shares", "512")
 
 
 def snapshot_session(stack: Stack, program: Path) -> Command:
@@ -28,10 +32,17 @@ def snapshot_session(stack: Stack, program: Path) -> Command:
     return compose.execute(stack, program, DATABASE, *argv, purpose="Reading one snapshot", timeout=HOURS)
 
 
-def dump(stack: Stack, program: Path, *, snapshot: str) -> Command:
-    """pg_dump in custom format of one snapshot, to standard output; it is asked for its best compression first."""
-    argv = ("sh", "-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *where(stack))
-    return compose.execute(stack, program, DATABASE, *argv, purpose="Dumping the database", timeout=HOURS)
+def dump(stack: Stack, *, database: str, operation: str, snapshot: str) -> Command:
+    """pg_dump in custom format of one snapshot, to standard output; it is asked for its best compression first.
+
+    It runs beside the container `database`, in that one's network and outside its processor limit: compressing must not
+    take from the server what customers wait for. The image trusts everybody on the loopback address.
+    """
+    beside = ("--network", f"container:{database}", "--env", "PGHOST=127.0.0.1")
+    who = ("--env", f"PGUSER={stack.settings['POSTGRES_SUPERUSER']}")
+    options = (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *beside, *who, "--entrypoint", "sh")
+    argv = (*options, stack.images[DATABASE], "-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *where(stack))
+    return docker(*argv, purpose="Dumping the database", timeout=HOURS)
 
 
 def dump_contents(image: str, folder: Path, name: str) -> Command:
@@ -51,24 +62,12 @@ def dump_contents(image: str, folder: Path, name: str) -> Command:
     return docker(*argv, image, "--list", f"/set/{name}", purpose="Reading the dump's table of contents", timeout=600)
 
 
-def storage(stack: Stack) -> Command:
+def storage(stack: Stack, *, operation: str) -> Command:
     """The storage volume as a tar on standard output; marks and half-written files of ours are left out."""
-    mount = f"{stack.volumes[RAILS]}:/volume:ro"
-    base = (
-        "run",
-        "--rm",
-        "--network",
-        "none",
-        "--user",
-        "0",
-        "--volume",
-        mount,
-        "--entrypoint",
-        "tar",
-        stack.images[DATABASE],
-    )
+    mount = ("--volume", f"{stack.volumes[RAILS]}:/volume:ro", "--network", "none", "--user", "0")
+    options = (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *mount, "--entrypoint", "tar")
     argv = ("--create", "--directory=/volume", "--exclude=./.chatwoot*", "--exclude=./.restore*", "--file=-", ".")
-    return docker(*base, *argv, purpose="Reading the storage volume", timeout=HOURS)
+    return docker(*options, stack.images[DATABASE], *argv, purpose="Reading the storage volume", timeout=HOURS)
 
 
 def space(stack: Stack, program: Path) -> Command:

@@ -62,6 +62,11 @@ def ps(stack: Stack, program: Path) -> Command:
     return compose(stack, program, "ps", "-a", "--format", "json", purpose="Listing the containers")
 
 
+def container(stack: Stack, program: Path, service: str) -> Command:
+    """The id of a service's running container."""
+    return compose(stack, program, "ps", "--quiet", service, purpose=f"Looking for the container of {service}")
+
+
 def logs(stack: Stack, program: Path, *services: str, tail: int = 100, follow: bool = False) -> Command:
     """The last lines of the services' logs, with container time."""
     flags = ("--follow",) if follow else ()

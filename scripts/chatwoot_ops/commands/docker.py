@@ -97,6 +97,11 @@ def in_volume(
     return docker(*argv, purpose=f"Looking into the volume {volume_name}", timeout=timeout, stdin=stdin)
 
 
+def labels(project: str, operation: str) -> tuple[str, ...]:
+    """The options that mark a one-off container as a project's and an operation's, so that recovery finds it."""
+    return ("--label", f"{PROJECT_LABEL}={project}", "--label", f"{OPERATION_LABEL}={operation}")
+
+
 def one_off_containers(project: str, operation: str = "") -> Command:
     """Ids of one-off containers that a project's operations started (all of them, or one operation's)."""
     label = f"{OPERATION_LABEL}={operation}" if operation else OPERATION_LABEL

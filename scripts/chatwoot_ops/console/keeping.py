@@ -92,6 +92,7 @@ def restored(result: Restored) -> list[str]:
     return [
         f"{result.rows} rows in {result.tables} tables, {result.keys}",
         f"{storage.proved} stored files proved, {against}",
+        *result.notes,
         f"Restored {result.source} in {result.seconds} s; the database was away for {result.away_seconds} s of them.",
     ]
 

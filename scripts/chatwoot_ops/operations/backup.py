@@ -10,6 +10,7 @@ from chatwoot_ops.adapters import age
 from chatwoot_ops.adapters.backup_store import BackupStore, PartialSet
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import backup as commands
+from chatwoot_ops.commands import compose
 from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedError
 from chatwoot_ops.model.backup_set import (
     DATABASE_ARTIFACT,
@@ -23,7 +24,7 @@ from chatwoot_ops.model.backup_set import (
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
-from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.digests import DIGEST, SEQUENCES, read_digest
@@ -89,10 +90,10 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "") -> Bac
 def _write_set(stack: Stack, host: Host, change: Change, store: BackupStore, note: str) -> BackupSet:
     partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), "logical")
     change.step("dump-database", "Dumping the database", partial=partial.folder.name)
-    data, blobs = _dump(stack, host, partial)
+    data, blobs = _dump(stack, host, change, partial)
     change.step("copy-storage", "Copying the storage volume")
     with partial.artifact(STORAGE_ARTIFACT) as file:
-        host.processes.save_output(commands.storage(stack), file.write)
+        host.processes.save_output(commands.storage(stack, operation=change.opening.id), file.write)
     storage = prove_archive(partial.folder / STORAGE_ARTIFACT, blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)
@@ -102,8 +103,11 @@ def _write_set(stack: Stack, host: Host, change: Change, store: BackupStore, not
     return store.find(str(path))
 
 
-def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
+def _dump(
+    stack: Stack, host: Host, change: Change, partial: PartialSet
+) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
     """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
+    database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
     with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
         session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
         low = json.loads(session.read_line())[1]
@@ -111,7 +115,8 @@ def _dump(stack: Stack, host: Host, partial: PartialSet) -> tuple[DataDigest, di
         snapshot = session.read_line()
         session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
         with partial.artifact(DATABASE_ARTIFACT) as file:
-            host.processes.save_output(commands.dump(stack, host.compose, snapshot=snapshot), file.write)
+            dump = commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot)
+            host.processes.save_output(dump, file.write)
         blobs = {}
         while blob := json.loads(session.read_line()):
             blobs[blob[0]] = (int(blob[1]), str(blob[2]))

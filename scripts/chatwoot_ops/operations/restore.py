@@ -50,7 +50,7 @@ class RestoreOptions:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What serves now: the source, rows and tables, the proof of the stored files, and seconds per step."""
+    """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know."""
 
     source: str
     tables: int
@@ -59,6 +59,7 @@ class Restored:
     keys: str
     seconds: float
     away_seconds: float
+    notes: tuple[str, ...]
 
 
 def intended_restore(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
@@ -184,4 +185,4 @@ def _restore(  # noqa: PLR0917 - one story, told once
     clean_up(stack, host, change, f"clusters/{cluster}", previous)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
-    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away)
+    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, tuple(change.changed))

@@ -15,6 +15,7 @@ from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_answering, wait_until_healthy
 from chatwoot_ops.operations.migrate import prepare
+from chatwoot_ops.operations.queued_jobs import keep_jobs
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, drop_saved, put_settings_back
 from chatwoot_ops.operations.smoke import smoke
 
@@ -54,6 +55,8 @@ def _swap(stack: Stack, host: Host, change: Change, facts: Mapping[str, str], *,
     stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
     host.processes.run(compose.stop(stack, host.compose, *stopped))
     _start_redis(stack, host)
+    if kept := keep_jobs(stack, host):
+        change.made(kept)
     with host.timed() as away:
         host.processes.run(compose.stop(stack, host.compose, DATABASE))
         change.step("swap", "Putting the new cluster in place", **facts)
