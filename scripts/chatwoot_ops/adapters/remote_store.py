@@ -28,6 +28,7 @@ _REMEDIES = {
     "AccessDenied": "The key may need more rights on the bucket: docs/how-to/off-site.md lists them.",
     "NoSuchBucket": "Make the bucket, or correct BACKUP_REMOTE.",
     "RequestTimeTooSkewed": "Set this machine's clock.",
+    "InternalError": "The server itself failed, its disk may be full. Run this again later: it goes on where it stopped.",
     "AuthorizationHeaderMalformed": "Check BACKUP_REMOTE_REGION.",
 }
 _ELSE = "Check BACKUP_REMOTE_ENDPOINT and the network, then run this again: it goes on where it stopped."
