@@ -21,8 +21,11 @@ from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.containers import Container
 from chatwoot_ops.operations.migrate import Migrated
+from chatwoot_ops.operations.pulling import Pulled
+from chatwoot_ops.operations.pushing import Pushed
 from chatwoot_ops.operations.recover import Recovered
 from chatwoot_ops.operations.rehearse import Rehearsal, RehearsalStep
+from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
 from chatwoot_ops.operations.restore import Restored
 from chatwoot_ops.operations.rollback import RolledBack
 from chatwoot_ops.operations.running import Started, TakenDown
@@ -31,7 +34,7 @@ from chatwoot_ops.operations.setup import SetUp
 from chatwoot_ops.operations.status import Status
 from chatwoot_ops.operations.upgrade import Upgraded
 from fakes import FakeClock
-from sets import DATA, a_set
+from sets import DATA, a_set, manifest
 
 CHECKS = (
     passed("a", "good"),
@@ -47,7 +50,7 @@ STATUS = Status(
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
     "20261124T080000Z-logical     logical       2.0 kB  v4.15.1-ce   "
-    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z"
+    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z, not off-site"
 )
 RESULTS = {
     "Status": STATUS,
@@ -61,6 +64,9 @@ RESULTS = {
     "BackupSet": a_set(),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
+    "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
+    "Pulled": Pulled(a_set(), 2048, 3.5),
+    "RemoteBackups": RemoteBackups("s3://kgc", (RemoteSet(manifest(), "", 2048, 2.5),), ("i/half",), ("i/torn: x",)),
     "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5, ("2 jobs are kept",)),
     "Intended": Intended(("all of it",)),
     "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
@@ -76,7 +82,10 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "BackupSet": "manifest path size verified",
+    "BackupSet": "manifest off_site path size verified",
+    "Pushed": "name remote seconds sent size warnings",
+    "Pulled": "fetched seconds set",
+    "RemoteBackups": "damaged remote sets unfinished",
     "BackedUp": "seconds set warnings",
     "Backups": "ages damaged folder sets",
     "Restored": "away_seconds keys notes rows seconds source storage tables",
@@ -151,6 +160,13 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Backups", f"{LINE}  2.5 hours old"),
         ("Backups", "torn: cannot be read as a backup set"),
         ("Backups", "1 sets in /backups"),
+        ("Pushed", "1.0 kB of 2.0 kB were sent, every byte was read back"),
+        ("Pushed", "warning: not encrypted"),
+        ("Pushed", "Off-site in 4.5 s: s3://kgc/i/a-set"),
+        ("Pulled", "2.0 kB fetched, every checksum compared, in 3.5 s: /backups/20261124T080000Z-logical"),
+        ("RemoteBackups", "i/half: no manifest, so no set; 'invoke push' finishes it"),
+        ("RemoteBackups", "i/torn: x"),
+        ("RemoteBackups", "1 sets at s3://kgc"),
         ("Restored", "261 rows in 2 tables, 4 encrypted values opened"),
         ("Restored", "1 stored files proved, 1 missing, 1 wrong, 2 without a row"),
         ("Restored", "2 jobs are kept"),
@@ -194,6 +210,10 @@ def changed(kind, **values):
         ),
         (a_set(data=replace(DATA, newest_message="")), LINE.replace(DATA.newest_message, "no message" + " " * 15)),
         (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z", "never")),
+        (
+            replace(a_set(), off_site="2026-11-24T09:30:00Z"),
+            LINE.replace("not off-site", "off-site 2026-11-24T09:30:00Z"),
+        ),
         (changed("Rehearsal", fake=False), "The rehearsal passed on images from the registry."),
     ],
 )

@@ -277,6 +277,12 @@ def test_a_restore_from_off_site_fetches_the_set_first(here, host):
     assert (here.env_file.parent / "backups" / NAME / MANIFEST).is_file()
 
 
+def test_a_restore_has_one_source(here, host, s3):
+    with pytest.raises(SettingsInvalidError, match="has one source"):
+        restore_from(here, host, {**LATEST, "dump": "x.dump"}, RestoreOptions(yes=True))
+    assert s3.asked == []
+
+
 def test_an_empty_machine_restores_with_the_private_key_and_the_way_alone(nothing, host, tmp_path, pair, origin):
     write_atomically(tmp_path / "key.txt", pair[1] + "\n")
     write_atomically(tmp_path / "way", "".join(f"{key}={value}\n" for key, value in WAY.items()))

@@ -342,6 +342,13 @@ def test_a_push_needs_no_engine(stack, path, host):
     assert host.processes.ran == []
 
 
+def test_a_push_that_fails_where_there_is_no_docker_says_why_it_failed(stack, path, host, s3):
+    host.processes.programs = set()
+    s3.fault("put_object", failing(FAULTS["gone"]))
+    not_off_site(stack, host, s3, "EndpointConnectionError")
+    assert host.processes.ran == []
+
+
 def test_what_is_there_is_listed_with_ages_and_what_cannot_be_read(stack, path, host, s3):
     push(stack, host)
     s3.objects[f"chatwoot/{INSTANCE}/torn/manifest.json"] = b"{"

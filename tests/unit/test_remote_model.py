@@ -3,7 +3,15 @@
 import pytest
 
 from chatwoot_ops.model.backup_set import Artifact
-from chatwoot_ops.model.remote import Remote, grouped, half_set_remote, part_size, readable, remote_of
+from chatwoot_ops.model.remote import (
+    Remote,
+    grouped,
+    half_set_remote,
+    part_size,
+    readable,
+    remote_of,
+    unusable_endpoint,
+)
 from chatwoot_ops.model.setting_types import wrong_with
 from chatwoot_ops.model.settings import problems_of, remote_problems
 from world import stack_in
@@ -52,9 +60,23 @@ def test_an_endpoint_alone_is_half_a_remote_too():
 
 
 def test_credentials_in_the_address_are_refused():
-    (problem,) = half_set_remote({**WHOLE, "BACKUP_REMOTE_ENDPOINT": "https://ada:pass@s3.example"})
+    (problem,) = unusable_endpoint({**WHOLE, "BACKUP_REMOTE_ENDPOINT": "https://ada:pass@s3.example"})
     assert problem.startswith("BACKUP_REMOTE_ENDPOINT: holds a user name")
     assert "pass@" not in problem
+
+
+@pytest.mark.parametrize("endpoint", ["redis://s3.example", "rediss://s3.example:1"])
+def test_an_address_of_another_kind_is_a_problem(tmp_path, endpoint):
+    values = {**WHOLE, "BACKUP_REMOTE_ENDPOINT": endpoint}
+    assert "BACKUP_REMOTE_ENDPOINT: must begin with https:// or http://" in remote_problems(
+        stack_in(tmp_path, **values).settings
+    )
+
+
+def test_what_is_no_address_at_all_is_said_once(tmp_path):
+    settings = stack_in(tmp_path, **WHOLE, BACKUP_REMOTE_ENDPOINT="https://[x").settings
+    assert len(remote_problems(settings)) == 1
+    assert not list(unusable_endpoint(settings.values))
 
 
 def test_other_problems_of_a_stack_do_not_keep_a_machine_from_its_copies(tmp_path):

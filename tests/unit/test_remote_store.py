@@ -1,15 +1,17 @@
 """The bucket: listed to the end, read over breaks, sent in parts that go on, and each fault said as what it is."""
 
+import io
 import os
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from urllib3.exceptions import SSLError as URLLib3SSLError
 
 from chatwoot_ops.adapters import remote_upload
 from chatwoot_ops.adapters.remote_store import RemoteStore, client_of
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.remote import Remote
-from fake_s3 import FakeS3, refusal
+from fake_s3 import Body, FakeS3, refusal
 
 PART = 1000
 
@@ -51,6 +53,19 @@ def test_an_object_is_read_on_over_a_broken_connection(s3, store):
     s3.breaks = [100, 0, 700]
     assert b"".join(store.read("o")) == content
     assert [given.get("Range") for given in s3.did("get_object")] == [None, "bytes=100-", "bytes=100-", "bytes=800-"]
+
+
+def test_a_broken_tls_record_is_a_broken_connection(s3, store, monkeypatch):
+    s3.objects["o"] = b"x" * 5000
+    broken = iter((URLLib3SSLError("bad record mac"),))
+
+    def read(self, size=-1):
+        for error in broken:
+            raise error
+        return io.BytesIO.read(self, size)
+
+    monkeypatch.setattr(Body, "read", read)
+    assert b"".join(store.read("o")) == b"x" * 5000
 
 
 def test_a_connection_that_always_breaks_is_given_up(s3, store):

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
+from urllib3.exceptions import HTTPError
 
 from chatwoot_ops.adapters.remote_upload import upload
 from chatwoot_ops.errors import CommandFailedError
@@ -28,7 +29,7 @@ _REMEDIES = {
     "AccessDenied": "The key may need more rights on the bucket: docs/how-to/off-site.md lists them.",
     "NoSuchBucket": "Make the bucket, or correct BACKUP_REMOTE.",
     "RequestTimeTooSkewed": "Set this machine's clock.",
-    "InternalError": "The server itself failed, its disk may be full. Run this again later: it goes on where it stopped.",
+    "InternalError": "The server itself failed, its disk may be full. Run this again later: it goes on.",
     "AuthorizationHeaderMalformed": "Check BACKUP_REMOTE_REGION.",
 }
 _ELSE = "Check BACKUP_REMOTE_ENDPOINT and the network, then run this again: it goes on where it stopped."
@@ -61,7 +62,8 @@ class RemoteStore:
                 for chunk in self._read_from(name, at):
                     at += len(chunk)
                     yield chunk
-            except BotoCoreError as error:
+            # Most of what breaks in the middle is the library's own error, a broken TLS record is still urllib3's.
+            except (BotoCoreError, HTTPError) as error:
                 if readings == _READINGS:
                     raise _said(f"reading {name}", error) from error
             else:
@@ -69,7 +71,7 @@ class RemoteStore:
 
     def _read_from(self, name: str, at: int) -> Iterator[bytes]:
         asked = {"Range": f"bytes={at}-"} if at else {}
-        with _asked(f"reading {name}", passing=BotoCoreError):
+        with _asked(f"reading {name}", passing=(BotoCoreError, HTTPError)):
             body = self.client.get_object(Bucket=self.bucket, Key=name, **asked)["Body"]
         try:
             while chunk := body.read(_CHUNK):
@@ -166,7 +168,7 @@ def _below(folder: str) -> str:
 
 
 @contextmanager
-def _asked(what: str, *, passing: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+def _asked(what: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """A refusal or a silence, said as what it is; `passing` goes through as it came."""
     try:
         yield

@@ -61,8 +61,8 @@ def pushed(result: Pushed) -> list[str]:
 
 def pulled(result: Pulled) -> list[str]:
     """A set that was fetched now."""
-    fetched = f"{show_size(result.fetched)} fetched" if result.fetched else "It was here already"
-    return [set_line(result.set), f"{fetched}, every checksum compared, in {result.seconds} s: {result.set.path}"]
+    done = f"{show_size(result.fetched)} fetched, every checksum compared, in {result.seconds} s"
+    return [set_line(result.set), f"{done if result.fetched else 'It was here already'}: {result.set.path}"]
 
 
 def remote_backups(result: RemoteBackups) -> list[str]:

@@ -63,7 +63,17 @@ def half_set_remote(values: Mapping[str, str]) -> Iterator[str]:
     lacking = [key for key in needed if not values.get(key)]
     if present and lacking:
         yield f"{', '.join(lacking)}: empty while {', '.join(present)} is set; set all of {', '.join(needed)} or none"
-    if urlsplit(values.get(ENDPOINT, "")).username:
+
+
+def unusable_endpoint(values: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with an address that is a URL, and no server of this kind has."""
+    try:
+        parts = urlsplit(values.get(ENDPOINT, ""))
+    except ValueError:
+        return  # no URL at all, which its type says
+    if parts.scheme not in {"", "http", "https"}:
+        yield f"{ENDPOINT}: must begin with https:// or http://"
+    if parts.username:
         yield f"{ENDPOINT}: holds a user name; put the credentials into {ACCESS_KEY} and {SECRET_KEY}"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from chatwoot_ops.model.remote import REMOTE_SETTINGS, half_set_remote
+from chatwoot_ops.model.remote import REMOTE_SETTINGS, half_set_remote, unusable_endpoint
 from chatwoot_ops.model.schema import Secrecy, SettingDefinition
 from chatwoot_ops.model.setting_types import wrong_with
 
@@ -91,6 +91,7 @@ def problems_of(
         lambda: _two_databases(given),
         lambda: _port_twice(settings),
         lambda: half_set_remote(settings.values),
+        lambda: unusable_endpoint(settings.values),
     )
     return tuple(problem for rule in rules for problem in rule())
 
@@ -98,7 +99,8 @@ def problems_of(
 def remote_problems(settings: Settings) -> tuple[str, ...]:
     """Every problem of the settings that lead to the off-site copies, for a machine that has no others yet."""
     ours = tuple(item for item in settings.schema if item.key in REMOTE_SETTINGS)
-    return (*_mistyped(Settings(settings.values, ours)), *half_set_remote(settings.values))
+    wrong = (*half_set_remote(settings.values), *unusable_endpoint(settings.values))
+    return (*_mistyped(Settings(settings.values, ours)), *wrong)
 
 
 def _unknown(settings: Settings, given: Mapping[str, str]) -> Iterable[str]:

@@ -95,7 +95,7 @@ def _fetch(stack: Stack, host: Host, bucket: Bucket, manifest: Manifest, change:
     change.step("fetch", f"Fetching {show_size(size)} from {bucket.remote.url}", partial=manifest.name)
     try:
         pulled.begin()
-        _fetch_artifacts(bucket, manifest, pulled, missing)
+        _fetch_artifacts(host, bucket, manifest, pulled, missing)
         change.step("seal", "Sealing the set")
         path = pulled.seal(bucket.manifest_text(manifest.instance, manifest.name))
     except OSError as error:
@@ -116,17 +116,33 @@ def _require_room(stack: Stack, host: Host, size: int) -> None:
         )
 
 
-def _fetch_artifacts(bucket: Bucket, manifest: Manifest, pulled: PulledSet, missing: list[Artifact]) -> None:
-    folder = bucket.remote.folder(manifest.instance, manifest.name)
-    found = (pulled.write(each, bucket.store.read(f"{folder}/{each.name}")) for each in missing)
-    problems = tuple(problem for problem in found if problem)
-    if problems:
+def _fetch_artifacts(
+    host: Host, bucket: Bucket, manifest: Manifest, pulled: PulledSet, missing: list[Artifact]
+) -> None:
+    folder, problems = bucket.remote.folder(manifest.instance, manifest.name), []
+    for each in missing:
+        host.reporter.step(f"Fetching {each.name} ({show_size(each.size)})")
+        problems.append(pulled.write(each, bucket.store.read(f"{folder}/{each.name}")))
+    if any(problems):
         remedy = "Take another set ('invoke backups --remote'). Where it still is, 'invoke push' sends it again."
         text = f"The copy of {manifest.name} at the remote is damaged"
-        raise BackupSetInvalidError(text, details=problems, remedy=remedy)
+        raise BackupSetInvalidError(text, details=tuple(filter(None, problems)), remedy=remedy)
 
 
 def holds_whole_settings(settings: str) -> bool:
     """Whether a settings file can become a stack's `.env`, or only leads to the remote."""
     values: Mapping[str, str] = read_text_values(given_settings(Given(settings=settings), Path()))
     return bool(values.get("SECRET_KEY_BASE"))
+
+
+def finish_pull(place: Place, _: Stack, host: Host, journal: Journal) -> None:
+    """Fetches what is still missing of a pull that was cut off."""
+    options = journal.opening.options
+    pull(place, host, str(options.get("set", "latest")), str(options.get("settings", "")), resume=journal)
+
+
+def undo_pull(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
+    """Removes what a pull that was cut off had fetched."""
+    with changing(stack, host, "undo-pull", resume=journal) as change:
+        change.step("drop-partial", "Removing the set that was not fetched whole")
+        store_of(stack).drop_partials()

@@ -18,8 +18,8 @@ from chatwoot_ops.operations.backup_sets import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
-from chatwoot_ops.operations.pulling import pull
-from chatwoot_ops.operations.pushing import push
+from chatwoot_ops.operations.pulling import finish_pull, undo_pull
+from chatwoot_ops.operations.pushing import finish_push
 from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upgrade
 from chatwoot_ops.operations.running import down, up
@@ -135,17 +135,6 @@ def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
         sets_of(stack).drop_partials()
 
 
-def _finish_pull(place: Place, _: Stack, host: Host, journal: Journal) -> None:
-    options = journal.opening.options
-    pull(place, host, str(options["set"]), str(options["settings"]), resume=journal)
-
-
-def _undo_pull(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    with changing(stack, host, "undo-pull", resume=journal) as change:
-        change.step("drop-partial", "Removing the set that was not fetched whole")
-        sets_of(stack).drop_partials()
-
-
 def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     """Begins again where the old cluster still serves; otherwise what was swapped in is proved."""
     if finish_swapped(stack, host, journal):
@@ -169,8 +158,8 @@ FINISH: dict[str, Action] = {
     ),
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
     "backup": _finish_backup,
-    "push": lambda _, stack, host, journal: push(stack, host, str(journal.opening.options["set"]), resume=journal),
-    "pull": _finish_pull,
+    "push": finish_push,
+    "pull": finish_pull,
     "restore": _finish_restore,
     "upgrade": _finish_upgrade,
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
@@ -181,7 +170,7 @@ FINISH: dict[str, Action] = {
     "undo-migrate": _close,
     "undo-backup": _undo_backup,
     "undo-push": _close,
-    "undo-pull": _undo_pull,
+    "undo-pull": undo_pull,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
@@ -192,7 +181,7 @@ UNDO: dict[str, Action] = {
     "migrate": _close,
     "backup": _undo_backup,
     "push": _close,
-    "pull": _undo_pull,
+    "pull": undo_pull,
     "restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
     "upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
@@ -203,6 +192,6 @@ UNDO: dict[str, Action] = {
     "undo-migrate": _close,
     "undo-backup": _undo_backup,
     "undo-push": _close,
-    "undo-pull": _undo_pull,
+    "undo-pull": undo_pull,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }

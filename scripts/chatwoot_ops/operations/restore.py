@@ -10,6 +10,7 @@ from chatwoot_ops.commands import docker, staging
 from chatwoot_ops.errors import (
     ConfirmationMissingError,
     OpsError,
+    SettingsInvalidError,
 )
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.intended import Intended
@@ -98,6 +99,8 @@ def _near(
     """
     if not where.get("remote"):
         return where, options
+    if where["dump"]:
+        raise SettingsInvalidError("A restore has one source: --dump or --from-remote", remedy="Nothing was changed.")
     path = pull(place, host, where["set"], options.settings).set.path
     whole = bool(options.settings) and holds_whole_settings(options.settings)
     return {**where, "set": path}, replace(options, settings=options.settings if whole else "")
