@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,56 @@ def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(server, tmp_
     assert push(stack, host).remote.startswith("s3://")
 
 
+KILLS = [
+    *(("push", step, way) for step in ("check", "send", "read-back", "publish", "mark") for way in ("finish", "undo")),
+    *(("pull", step, way) for step in ("find", "fetch", "seal") for way in ("finish", "undo")),
+]
+SAMPLE = {("push", "publish", "finish"), ("pull", "fetch", "undo")}
+
+
+@dataclass
+class Machine:
+    """A machine with one set, which is off-site too and gone here when `pull` is to be tried."""
+
+    place: Place
+    path: Path
+
+    def run(self, *argv):
+        env = {**os.environ, "CHATWOOT_ENV_FILE": str(self.place.env_file)}
+        return subprocess.run([*map(str, argv)], env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    def invoke(self, *task, code=0):
+        done = self.run(Path(sys.executable).parent / "invoke", *task)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+
+@pytest.fixture
+def machine(tmp_path, values, prefix):
+    place = place_in(tmp_path, **values, COMPOSE_PROJECT_NAME=prefix[:9])
+    return Machine(place, sealed(tmp_path / "backups"))
+
+
+@pytest.mark.parametrize(
+    ("task", "step", "way"), [pytest.param(*each, marks=() if each in SAMPLE else pytest.mark.matrix) for each in KILLS]
+)
+def test_a_kill_at_any_step_leaves_what_recover_ends_and_no_half_of_a_set(machine, task, step, way):
+    before = content(machine.path)
+    if task == "pull":
+        machine.invoke("push")
+        shutil.rmtree(machine.path)
+    killed = machine.run(sys.executable, REPOSITORY / "tests/stack/kill_at.py", step, task)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    machine.invoke(task, code=12)
+    machine.invoke("recover", f"--{way}")
+    assert machine.path.exists() == (task == "push" or way == "finish")
+    machine.invoke(task)
+    assert content(machine.path) == before
+    shutil.rmtree(machine.path)
+    machine.invoke("pull")
+    assert content(machine.path) == before
+
+
 @pytest.mark.matrix
 def test_a_server_whose_disk_is_full_is_said_and_the_set_kept(tmp_path):
     class Patient:
@@ -249,16 +300,9 @@ def test_a_server_whose_disk_is_full_is_said_and_the_set_kept(tmp_path):
     assert checksum_problems(read_set(path)) == ()
 
 
-def test_no_task_shows_a_credential(server, tmp_path, values, prefix):
-    place = place_in(tmp_path, **values, COMPOSE_PROJECT_NAME=prefix[:9])
-    sealed(tmp_path / "backups")
-    env = {**os.environ, "CHATWOOT_ENV_FILE": str(place.env_file)}
-    invoke = [str(Path(sys.executable).parent / "invoke")]
-    said = ""
-    for task in (["push"], ["backups", "--remote"], ["pull", "--json"]):
-        done = subprocess.run([*invoke, *task], env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        said += done.stdout + done.stderr
-    said += (tmp_path / "state" / "ledger.jsonl").read_text()
+def test_no_task_shows_a_credential(machine, values):
+    done = [machine.invoke(*task) for task in (["push"], ["backups", "--remote"], ["pull", "--json"])]
+    said = "".join(each.stdout + each.stderr for each in done)
+    said += (machine.place.env_file.parent / "state" / "ledger.jsonl").read_text()
     assert "Off-site in" in said
     assert not [value for value in (SECRET_KEY, values["BACKUP_REMOTE_ACCESS_KEY"]) if value in said]
