@@ -126,14 +126,16 @@ def down(_: Context, volumes: bool = False, yes: bool = False, dry_run: bool = F
 
 @task(help={"json": "One JSON object on standard output."})
 def status(_: Context, json: bool = False) -> None:
-    """[look] What runs, how it is, and what was left half done.
+    """[look] What runs, how it is, and what was left half done; exit 25 when a budget or a scheduled task fails.
 
     Example: invoke status --json
     """
+    from chatwoot_ops.errors import ChecksFailedError
     from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.status import status as look
 
-    perform(lambda place, host: look(opening.open_with(place, host), host), json=json)
+    act = lambda place, host: look(opening.open_with(place, host), host)  # noqa: E731
+    perform(act, json=json, failing=ChecksFailedError.code)
 
 
 @task(
@@ -239,6 +241,77 @@ def pull(_: Context, set: str = "latest", settings: str = "", json: bool = False
     from chatwoot_ops.operations.pulling import pull as fetch
 
     perform(lambda place, host: fetch(place, host, set, settings), json=json)
+
+
+@task(
+    help={
+        "set": "Which set: its name, or latest.",
+        "off": "Take the mark away.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """[keep] Mark a backup set so that no prune removes it.
+
+    Example: invoke keep --set 20261124T023000Z-logical
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.keep import keep as mark
+
+    perform(lambda place, host: mark(opening.open_with(place, host), host, set, off=off), json=json)
+
+
+@task(
+    help={
+        "yes": "Confirm on the command line what would be removed.",
+        "dry-run": "Only show what keeps each set, and which would go.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def prune(_: Context, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+    """[keep] Remove the backup sets that no rule keeps; shows them and asks.
+
+    Example: invoke prune --dry-run
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations import prune as pruning
+
+    act = pruning.intended_prune if dry_run else functools.partial(pruning.prune, yes=yes)
+    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    help={
+        "install": "Install it with systemd, or with cron where there is none; shows what it writes and asks.",
+        "remove": "Take it off this machine.",
+        "run": "Run one task now as the schedule does: its end is noted and told to BACKUP_PING_URL.",
+        "yes": "Confirm on the command line what would be written.",
+        "dry-run": "With --install or --remove: only say what would be done.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def schedule(  # noqa: PLR0917 - each is a flag
+    _: Context,
+    install: bool = False,
+    remove: bool = False,
+    run: str = "",
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """[keep] Backup, verification and pruning by themselves: show, install, or remove what runs them.
+
+    Example: invoke schedule --install
+    """
+    from chatwoot_ops import console
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.schedule_install import Asked, schedule_as_asked
+    from chatwoot_ops.operations.scheduled_run import run_scheduled
+
+    if run:
+        return perform(lambda place, host: run_scheduled(place, host, run, console.print_line), json=json)
+    asked = Asked(install, remove, yes, dry_run)
+    return perform(lambda place, host: schedule_as_asked(opening.open_with(place, host), host, asked), json=json)
 
 
 @task(

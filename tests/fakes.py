@@ -193,9 +193,20 @@ class FakeMachine:
         self.next_port = 40000
         self.core_count = 2
         self.environment = {}
+        self.runs_tasks = "systemd"
+        self.account_name = self.owner_name = "ada"
 
     def user(self):
         return "ada"
+
+    def account(self):
+        return self.account_name
+
+    def owner(self, _path):
+        return self.owner_name
+
+    def scheduler(self):
+        return self.runs_tasks
 
     def architecture(self):
         return self.arch

@@ -16,6 +16,7 @@ import pytest
 
 from chatwoot_ops.adapters.lock import hold_lock, lock_path
 from chatwoot_ops.model.journal import Opening, to_line
+from sets import sealed
 from world import INSTANCE, ROOT, SECRETS, database_answer, healthy_host, image, place_in, volume_answer
 
 BIN = Path(__file__).with_name("bin")
@@ -234,6 +235,10 @@ def test_smoke_fails_with_25_a_table_and_a_junit_file(world):
         (["migrate"], 0, "Migrated"),
         (["down"], 0, "TakenDown"),
         (["recover"], 0, "Recovered"),
+        (["backups"], 0, "Backups"),
+        (["prune"], 0, "Pruned"),
+        (["schedule"], 0, "Schedule"),
+        (["schedule", "--install", "--dry-run"], 0, "Schedule"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -243,6 +248,64 @@ def test_json_is_alone_on_standard_output(world, words, code, kind):
     assert done.returncode == code, done.stderr
     found = json.loads(done.stdout)
     assert (found["format"], found["kind"]) == (1, kind)
+
+
+def test_a_scheduled_task_is_run_noted_and_when_it_fails_seen_by_status(world):
+    done = world.run("schedule", "--run", "prune")
+    assert done.returncode == 0, done.stderr
+    assert "0 sets removed, 0 kept" in done.stdout
+    assert "The scheduled prune ended well" in done.stdout
+    failing = world.run("schedule", "--run", "verify")
+    assert failing.returncode == 20
+    assert "There is no backup set in" in failing.stdout
+    assert "The scheduled verify failed with 13" in failing.stderr
+    seen = world.run("status")
+    assert seen.returncode == 25
+    assert re.search(
+        r"^watched +scheduled verify: fail, failed .+ with 13: There is no backup set", seen.stdout, re.MULTILINE
+    )
+    assert re.search(r"^watched +scheduled prune: pass, ended well ", seen.stdout, re.MULTILINE)
+    assert json.loads((world.folder / "state/runs/verify.json").read_text())["code"] == 13
+
+
+def test_a_scheduled_task_that_is_terminated_ends_its_own_task_first(world):
+    world.on("pg_database_size", "hang")
+    process = world.start("schedule", "--run", "backup")
+    for _ in range(300):
+        if world.ran("pg_database_size"):
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    note = json.loads((world.folder / "state/runs/backup.json").read_text())
+    assert (note["code"], note["text"]) == (130, "interrupted")
+    assert not (world.folder / "state/journal.jsonl").exists()
+
+
+def test_a_budget_that_is_exceeded_makes_status_fail_with_25(world):
+    assert world.run("status").returncode == 0
+    world.settings(BACKUP_MAX_AGE="26h", CHATWOOT_INSTANCE_ID=INSTANCE)
+    done = world.run("status")
+    assert done.returncode == 25
+    assert "watched    backup age: fail, no whole set, at most 26h is allowed" in done.stdout
+
+
+def test_sets_are_pruned_and_marked_from_the_command_line(world):
+    rules = {f"BACKUP_KEEP_{rule}": "0" for rule in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")}
+    world.settings(CHATWOOT_INSTANCE_ID=INSTANCE, BACKUP_KEEP_LAST="1", **rules)
+    names = [sealed(world.folder / "backups", stamp=f"2026110{day}T023000Z").name for day in (1, 2, 3)]
+    assert world.run("keep", "--set", names[0]).returncode == 0
+    shown = world.run("prune", "--dry-run")
+    assert re.search(rf"^{names[1]} .+ no rule keeps it$", shown.stdout, re.MULTILINE)
+    asked = world.run("prune")
+    assert (asked.returncode, asked.stdout) == (14, "")
+    assert f"{names[1]}: goes, no rule keeps it" in asked.stderr
+    done = world.run("prune", "--yes")
+    assert done.returncode == 0
+    assert re.search(rf"^{names[0]} .+ marked$", done.stdout, re.MULTILINE)
+    assert sorted(path.name for path in (world.folder / "backups").iterdir()) == [names[0], names[2]]
+    assert re.search(r"verified never, kept +\S+ hours old$", world.run("backups").stdout, re.MULTILINE)
 
 
 def test_secrets_check_fails_with_10_and_never_shows_a_value(world):

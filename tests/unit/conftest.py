@@ -3,7 +3,7 @@
 import pytest
 
 from chatwoot_ops.adapters import lock
-from chatwoot_ops.model import encrypted
+from chatwoot_ops.model import encrypted, units
 from fakes import fake_host
 from world import healthy_host, place_in, stack_in
 
@@ -16,6 +16,12 @@ def _own_locks(monkeypatch, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _quick_fingerprints(monkeypatch):
     monkeypatch.setattr(encrypted, "FINGERPRINT_ROUNDS", 10)
+
+
+@pytest.fixture(autouse=True)
+def _own_system_folders(monkeypatch, tmp_path_factory):
+    for name in ("SYSTEMD_FOLDER", "CRON_FOLDER"):
+        monkeypatch.setattr(units, name, tmp_path_factory.mktemp(name.lower()))
 
 
 @pytest.fixture

@@ -16,11 +16,13 @@ from chatwoot_ops.errors import CommandFailedError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.intended import Intended
+from chatwoot_ops.model.run_note import RunNote
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.containers import Container
 from chatwoot_ops.operations.migrate import Migrated
+from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
 from chatwoot_ops.operations.pushing import Pushed
 from chatwoot_ops.operations.recover import Recovered
@@ -29,6 +31,7 @@ from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
 from chatwoot_ops.operations.restore import Restored
 from chatwoot_ops.operations.rollback import RolledBack
 from chatwoot_ops.operations.running import Started, TakenDown
+from chatwoot_ops.operations.schedule import Schedule, ScheduledTask
 from chatwoot_ops.operations.secrets import SecretsFilled
 from chatwoot_ops.operations.setup import SetUp
 from chatwoot_ops.operations.status import Status
@@ -45,13 +48,26 @@ CHECKS = (
 )
 RAILS = Container("chatwoot-rails", "id", "running", "healthy", 0, "an-image", 0, out_of_memory=False)
 STATUS = Status(
-    "p", "v4.15.1-ce", "", "http://x", "i", (RAILS,), {"CHATWOOT_PORT": 1}, {"v": "1GB"}, (), "", "", healthy=True
+    "p",
+    "v4.15.1-ce",
+    "",
+    "http://x",
+    "i",
+    (RAILS,),
+    {"CHATWOOT_PORT": 1},
+    {"v": "1GB"},
+    (),
+    "",
+    "",
+    healthy=True,
+    checks=(passed("backup age", "2.0 h old"),),
 )
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
     "20261124T080000Z-logical     logical       2.0 kB  v4.15.1-ce   "
     "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z, not off-site"
 )
+PRUNED = (PrunedSet("a", "t", 2048, ("newest", "last")), PrunedSet("b", "t", 7, ()), PrunedSet("c", "t", 7, ()))
 RESULTS = {
     "Status": STATUS,
     "SetUp": SetUp(("x made",), "http://x", "v4.15.1-ce", "a@x.example", 7, "Shown-once-1", CHECKS[:1]),
@@ -67,6 +83,15 @@ RESULTS = {
     "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
     "Pulled": Pulled(a_set(), 2048, 3.5),
     "RemoteBackups": RemoteBackups("s3://kgc", (RemoteSet(manifest(), "", 2048, 2.5),), ("i/half",), ("i/torn: x",)),
+    "Schedule": Schedule(
+        "systemd",
+        "installed",
+        (ScheduledTask("backup", "daily 02:30", ("one", "two"), 15), ScheduledTask("prune", "off", (), 0)),
+        {"/x/a.timer": "# mark\n[Timer]\n"},
+        ("write /x/a.timer",),
+    ),
+    "RunNote": RunNote("backup", "t0", "t1", last_good="t1"),
+    "Pruned": Pruned("/backups", PRUNED, ("torn",), ("b",)),
     "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5, ("2 jobs are kept",)),
     "Intended": Intended(("all of it",)),
     "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
@@ -74,7 +99,8 @@ RESULTS = {
 }
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
-    "Status": "cut_off fake healthy instance last_backup pending_migrations ports project release services url volumes",
+    "Status": "checks cut_off fake healthy instance last_backup pending_migrations ports project release services url "
+    "volumes",
     "SetUp": "account administrator changed checks password release url",
     "Rehearsal": "checks fake images recovery_seconds steps",
     "Migrated": "applied data_migrations_waiting repaired total",
@@ -82,12 +108,15 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "BackupSet": "manifest off_site path size verified",
+    "BackupSet": "kept manifest needs off_site path size verified",
     "Pushed": "name remote seconds sent size warnings",
     "Pulled": "fetched seconds set",
     "RemoteBackups": "damaged remote sets unfinished",
     "BackedUp": "seconds set warnings",
     "Backups": "ages damaged folder sets",
+    "Schedule": "changes files manager state tasks",
+    "RunNote": "code ended format last_good started task text",
+    "Pruned": "damaged folder removed sets",
     "Restored": "away_seconds keys notes rows seconds source storage tables",
     "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
@@ -115,7 +144,15 @@ def test_checks_are_a_table_with_remedies_and_a_count(capsys):
 
 
 @pytest.mark.parametrize(
-    ("result", "failed_"), [(CHECKS, True), (CHECKS[:1], False), (CHECKS[2:], False), (STATUS, False), (None, False)]
+    ("result", "failed_"),
+    [
+        (CHECKS, True),
+        (CHECKS[:1], False),
+        (CHECKS[2:], False),
+        (STATUS, False),
+        (replace(STATUS, checks=CHECKS), True),
+        (None, False),
+    ],
 )
 def test_only_a_failed_check_makes_the_answer_a_failure(result, failed_):
     assert console.answer(result, as_json=True) is failed_
@@ -167,6 +204,19 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("RemoteBackups", "i/half: no manifest, so no set; 'invoke push' finishes it"),
         ("RemoteBackups", "i/torn: x"),
         ("RemoteBackups", "1 sets at s3://kgc"),
+        ("Status", "watched    backup age: pass, 2.0 h old"),
+        ("Schedule", "== /x/a.timer =="),
+        ("Schedule", "[Timer]"),
+        ("Schedule", "backup   daily 02:30        one, two, each up to 15 minutes later"),
+        ("Schedule", "prune    off                does not run"),
+        ("Schedule", "write /x/a.timer"),
+        ("Schedule", "By systemd: installed"),
+        ("RunNote", "The scheduled backup ended well at t1; it began at t0."),
+        ("Pruned", "a                                2.0 kB  newest, last"),
+        ("Pruned", "b                                   7 B  removed"),
+        ("Pruned", "c                                   7 B  no rule keeps it"),
+        ("Pruned", "torn: no whole set; never removed and never counted as one"),
+        ("Pruned", "1 sets removed, 2 kept in /backups"),
         ("Restored", "261 rows in 2 tables, 4 encrypted values opened"),
         ("Restored", "1 stored files proved, 1 missing, 1 wrong, 2 without a row"),
         ("Restored", "2 jobs are kept"),
@@ -209,6 +259,8 @@ def changed(kind, **values):
             "v4.14.2-ce serves again with its data from before the upgrade; given up: nothing",
         ),
         (a_set(data=replace(DATA, newest_message="")), LINE.replace(DATA.newest_message, "no message" + " " * 15)),
+        (changed("Schedule", manager=""), "By nothing: neither systemd nor cron is here: installed"),
+        (replace(a_set(), kept=True), f"{LINE}, kept"),
         (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z", "never")),
         (
             replace(a_set(), off_site="2026-11-24T09:30:00Z"),

@@ -18,7 +18,8 @@ from world import INSTANCE, ROOT, container, containers, database_answer, health
 
 OPERATIONS = ROOT / "scripts/chatwoot_ops/operations"
 # These need a backup set or an upgrade to speak of; the stack tests cut them off.
-NEED_A_SET = {"push", "pull", "backup", "restore", "rollback", "upgrade", "undo-backup", "undo-restore", "undo-upgrade"}
+NEED_A_SET = {"backup", "keep", "restore", "rollback", "upgrade", "undo-backup", "undo-restore", "undo-upgrade"}
+NEED_A_SET |= {"push", "pull"}
 MADE = Step("volumes", "t", {"created": ["chatwoot-db-data"], "instance": INSTANCE})
 
 
@@ -47,7 +48,7 @@ def test_every_operation_that_keeps_a_journal_can_be_finished_and_undone():
     text = "".join(path.read_text(encoding="utf-8") for path in OPERATIONS.rglob("*.py"))
     names = set(re.findall(r'\bchanging\([^"]*?, f?"([^"]+)"', text))
     assert {"setup", "secrets", "up", "down", "migrate", "undo-setup", "undo-up"} <= names
-    closed = {f"undo-{name.removeprefix('undo-')}" for name, action in UNDO.items() if action.__name__ == "_close"}
+    closed = {f"undo-{name.removeprefix('undo-')}" for name, action in UNDO.items() if action.__name__ == "close"}
     assert names | closed == set(FINISH) == set(UNDO)
 
 
@@ -95,7 +96,7 @@ def test_an_operation_of_a_newer_version_is_refused(place, well, store):
 @pytest.mark.parametrize("operation", sorted(set(FINISH) - NEED_A_SET))
 def test_each_operation_ends_and_its_journal_is_gone(place, well, store, operation, how):
     well.processes.on("db:chatwoot_prepare", "").on("docker volume rm", "").on("docker rm --force left", "")
-    well.processes.on("--filter label=chatwoot-ops.operation", "left\n")
+    well.processes.on("--filter label=chatwoot-ops.operation", "left\n").on("sudo -n", "")
     cut_off(store, operation, MADE, quick=True)
     result = recover(place, well, **how)
     assert result.ended

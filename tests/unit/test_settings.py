@@ -29,6 +29,8 @@ def problems(**changed):
         ("cpus", "1 0.5 2", "two .5 1,5 -1", "must be a number of cores such as 2 or 0.5"),
         ("seconds", "30 0", "30s -1 1.5", "must be a whole number of seconds"),
         ("duration", "600s 14s 100ms 5min 1h 600", "600sec s 1d", "must be a time such as 14s or 600s"),
+        ("count", "0 3 9999", "-1 10000 1.5 three", "must be a whole number from 0 to 9999"),
+        ("age", "30s 90m 26h 35d", "26 h 1.5h -1d 26H 1w", "must be a time such as 30m, 26h or 35d"),
         ("address", "127.0.0.1 0.0.0.0 ::1", "localhost 127.0.0 1.2.3.256", "must be an IP address such as 127.0.0.1"),
         ("email", "a@b.example Ada<ada@b.example>", "ada ada@ a@b@c", "must be an e-mail address"),
         ("host", "smtp.kgc.example localhost 10.0.0.1", "https://a a_b -a a/", "must be a host name"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
+from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
@@ -92,7 +93,8 @@ class BackupStore:
         return sealed
 
     def drop_partials(self) -> tuple[str, ...]:
-        """Removes sets that were never sealed; returns their names."""
+        """Removes sets that were never sealed, and what removals that were cut off left; returns the former's names."""
+        finish_removals(self.folder)
         partials = sorted(self.folder.glob(f"*{PARTIAL}")) if self.folder.is_dir() else []
         for each in partials:
             shutil.rmtree(each, ignore_errors=True)
@@ -128,7 +130,8 @@ class BackupStore:
     def _folders(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        return [path for path in sorted(self.folder.iterdir()) if path.is_dir() and not path.name.endswith(PARTIAL)]
+        unfinished = (PARTIAL, REMOVING)
+        return [path for path in sorted(self.folder.iterdir()) if path.is_dir() and not path.name.endswith(unfinished)]
 
     @staticmethod
     def _read(path: Path) -> BackupSet | None:
@@ -146,7 +149,9 @@ def read_set(path: Path) -> BackupSet:
     # Bytes that are no UTF-8 become text that is no manifest.
     manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
     size = sum(each.size for each in manifest.artifacts)
-    return BackupSet(str(path), manifest, _noted(path / _VERIFIED), size, _noted(path / OFF_SITE))
+    return BackupSet(
+        str(path), manifest, _noted(path / _VERIFIED), size, kept=is_kept(path), off_site=_noted(path / OFF_SITE)
+    )
 
 
 def _noted(path: Path) -> str:

@@ -14,6 +14,10 @@ class Clock:
         """The time now, in UTC."""
         return datetime.now(UTC)
 
+    def local(self, moment: datetime) -> datetime:
+        """A moment in this machine's own time zone; one without a zone is taken to be of it."""
+        return moment.astimezone()
+
     def stamp(self) -> str:
         """The time now as ISO 8601 in UTC, to the second."""
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")

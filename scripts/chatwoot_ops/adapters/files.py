@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -81,6 +82,27 @@ def ensure_private_folder(folder: Path) -> None:
     with _said(folder):
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         folder.chmod(PRIVATE_FOLDER)
+
+
+def remove_file(path: Path) -> None:
+    """Takes a file away, durably; one that is not there is no error.
+
+    Raises CommandFailedError where its folder cannot be written.
+    """
+    with _said(path.parent):
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def remove_folder(folder: Path, going: Path) -> None:
+    """Takes a folder's name away in one step, then what is in it, under the name `going`.
+
+    Raises CommandFailedError where that cannot be done.
+    """
+    with _said(folder):
+        folder.rename(going)
+        sync_folder(folder.parent)
+        shutil.rmtree(going)
 
 
 @contextmanager

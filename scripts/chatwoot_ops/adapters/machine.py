@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import platform
+import pwd
 import shutil
 import socket
 from collections.abc import Iterable
@@ -17,6 +18,21 @@ class Machine:
     def user(self) -> str:
         """The name of the user who runs this."""
         return os.environ.get("SUDO_USER") or getpass.getuser()
+
+    def account(self) -> str:
+        """The name of the account whose rights this process has."""
+        return _name_of(os.geteuid())
+
+    def owner(self, path: Path) -> str:
+        """The name of the account that a file belongs to, its number where it has no name."""
+        return _name_of(path.stat().st_uid)
+
+    def scheduler(self) -> str:
+        """What runs tasks by itself here: systemd, cron, or "" for neither."""
+        if Path("/run/systemd/system").is_dir():
+            return "systemd"
+        places = (Path(folder, name) for folder in ("/usr/sbin", "/usr/bin") for name in ("cron", "crond"))
+        return "cron" if Path("/etc/cron.d").is_dir() and any(place.exists() for place in places) else ""
 
     def architecture(self) -> str:
         """The processor architecture, such as x86_64."""
@@ -63,3 +79,10 @@ class Machine:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             return int(probe.getsockname()[1])
+
+
+def _name_of(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

@@ -7,6 +7,7 @@ from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_sets import Backups
+from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
 from chatwoot_ops.operations.pushing import Pushed
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
@@ -20,9 +21,10 @@ def set_line(each: BackupSet) -> str:
     manifest = each.manifest
     newest, verified = manifest.data.newest_message or "no message", each.verified or "never"
     off_site = f"off-site {each.off_site}" if each.off_site else "not off-site"
+    mark = ", kept" if each.kept else ""
     return (
         f"{manifest.name:<28} {manifest.kind:<9} {show_size(each.size):>10}  {manifest.release:<12} "
-        f"newest message {newest:<28} verified {verified}, {off_site}"
+        f"newest message {newest:<28} verified {verified}, {off_site}{mark}"
     )
 
 
@@ -36,6 +38,18 @@ def backups(result: Backups) -> list[str]:
     damaged = [f"{name}: cannot be read as a backup set" for name in result.damaged]
     lines = [f"{set_line(each)}  {age} hours old" for each, age in zip(result.sets, result.ages, strict=True)]
     return [*lines, *damaged, f"{len(result.sets)} sets in {result.folder}"]
+
+
+def pruned(result: Pruned) -> list[str]:
+    """What keeps each set of a folder, and what was removed."""
+    gone = f"{len(result.removed)} sets removed, {len(result.sets) - len(result.removed)} kept in {result.folder}"
+    damaged = [f"{name}: no whole set; never removed and never counted as one" for name in result.damaged]
+    return [*(_pruned_line(each, result) for each in result.sets), *damaged, gone]
+
+
+def _pruned_line(each: PrunedSet, result: Pruned) -> str:
+    going = "removed" if each.name in result.removed else "no rule keeps it"
+    return f"{each.name:<28} {show_size(each.size):>10}  {', '.join(each.kept_by) or going}"
 
 
 def backed_up(result: BackedUp) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from chatwoot_ops.console import keeping
+from chatwoot_ops.console import keeping, scheduling
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.rehearse import Rehearsal
@@ -46,6 +46,7 @@ def _status(status: Status) -> list[str]:
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
         f"backup     {status.last_backup or 'none yet: type invoke backup'}",
+        *(f"watched    {check.name}: {check.outcome.value}, {check.seen}" for check in status.checks),
         f"state      {'healthy' if status.healthy else 'not healthy' if status.services else 'not running'}",
     ]
 
@@ -110,6 +111,9 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Upgraded": keeping.upgraded,
     "RolledBack": keeping.rolled_back,
     "Backups": keeping.backups,
+    "Schedule": scheduling.schedule,
+    "RunNote": scheduling.run_note,
+    "Pruned": keeping.pruned,
     "BackedUp": keeping.backed_up,
     "Pushed": keeping.pushed,
     "Pulled": keeping.pulled,

@@ -83,12 +83,17 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class BackupSet:
-    """A sealed set in its folder, with the times of its last verification and of its off-site copy ("" for never)."""
+    """A sealed set in its folder, with the times of its last verification and of its off-site copy ("" for never).
+
+    `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
+    """
 
     path: str
     manifest: Manifest
     verified: str = ""
     size: int = field(default=0)
+    kept: bool = False
+    needs: tuple[str, ...] = ()
     off_site: str = ""
 
 

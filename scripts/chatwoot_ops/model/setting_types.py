@@ -7,13 +7,17 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from chatwoot_ops.model.timetable import wrong_with_times
+
 _PATTERNS: dict[str, tuple[str, str]] = {
     "integer": (r"-?\d+", "a whole number"),
+    "count": (r"\d{1,4}", "a whole number from 0 to 9999"),
     "boolean": (r"true|false", "true or false"),
     "memory": (r"\d+(\.\d+)?[bkmgBKMG][bB]?", "a size such as 512m or 2g"),
     "cpus": (r"\d+(\.\d+)?", "a number of cores such as 2 or 0.5"),
     "seconds": (r"\d+", "a whole number of seconds"),
     "duration": (r"\d+(ms|s|min|h)?", "a time such as 14s or 600s"),
+    "age": (r"\d{1,6}[smhd]", "a time such as 30m, 26h or 35d"),
     "email": (r"[^@\s]+@[^@\s]+|[^<>]+<[^@\s]+@[^@\s]+>", "an e-mail address"),
     "host": (r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name"),
     "name": (r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "letters, digits, dots, dashes and underscores"),
@@ -50,7 +54,12 @@ def _address(value: str) -> str:
     return ""
 
 
-_SPECIAL: dict[str, Callable[[str], str]] = {"port": _port, "url": _url, "address": _address}
+_SPECIAL: dict[str, Callable[[str], str]] = {
+    "port": _port,
+    "url": _url,
+    "address": _address,
+    "schedule": wrong_with_times,
+}
 
 
 def wrong_with(setting_type: str, value: str) -> str:

@@ -24,6 +24,10 @@ OUR_PREFIXES = (
     "SIDEKIQ_",
     "COMPOSE_",
     "BACKUP_",
+    "VERIFY_",
+    "DRILL_",
+    "PRUNE_",
+    "RESTORE_",
 )
 ENCRYPTION_KEYS = (
     "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY",

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 WAY_BACK = "before-upgrade.json"
+_NOTE = "before the upgrade to "
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class WayBack:
     target: str
     previous: str
     high: dict[str, int]
+
+
+def note_before(target: str) -> str:
+    """The note of the set that is made before an upgrade to this release; for "" what all such notes begin with."""
+    return f"{_NOTE}{target}"
 
 
 def to_json(way_back: WayBack) -> str:

@@ -6,6 +6,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.errors import SettingsInvalidError
 from chatwoot_ops.model.check import Check, failed, passed
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.opening import Place, open_stack
 from chatwoot_ops.operations.preflight import preflight
 from chatwoot_ops.operations.secrets import check_secrets
@@ -14,7 +15,7 @@ from chatwoot_ops.operations.status import cut_off
 
 
 def doctor(place: Place, host: Host) -> tuple[Check, ...]:
-    """Preflight, secrets, cut-off operations and the quick smoke check, as one list.
+    """Preflight, secrets, cut-off operations, budgets, scheduled tasks and the quick smoke check, as one list.
 
     Raises SettingsInvalidError when there is no settings file at all.
     """
@@ -26,6 +27,7 @@ def doctor(place: Place, host: Host) -> tuple[Check, ...]:
         return (*secrets, *found)
     host.processes.secrets = tuple(stack.settings.secrets().values())
     checks = (*secrets, passed("settings", "can work"), *preflight(stack, host), _cut_off(stack, host))
+    checks = (*checks, *budget_checks(stack, host))
     return (*checks, *smoke(stack, host, quick=True))
 
 

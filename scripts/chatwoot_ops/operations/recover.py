@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.host import Host
@@ -12,14 +11,12 @@ from chatwoot_ops.errors import StackLockedError
 from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations import recover_sets
 from chatwoot_ops.operations.administrator import Applicant
-from chatwoot_ops.operations.backup import back_up
-from chatwoot_ops.operations.backup_sets import store_of as sets_of
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
-from chatwoot_ops.operations.pulling import finish_pull, undo_pull
-from chatwoot_ops.operations.pushing import finish_push
+from chatwoot_ops.operations.recover_sets import Action, close
 from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upgrade
 from chatwoot_ops.operations.running import down, up
@@ -103,13 +100,6 @@ def _finish_secrets(place: Place, stack: Stack, host: Host, journal: Journal) ->
         fill(place, change)
 
 
-def _close(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    """For operations whose every step leaves the old state or the new one: there is nothing to put back."""
-    name = f"undo-{journal.opening.operation.removeprefix('undo-')}"
-    with changing(stack, host, name, resume=journal) as change:
-        change.step("nothing", "Nothing has to be put back")
-
-
 def _stop(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     with changing(stack, host, "undo-up", resume=journal) as change:
         change.step("down", "Taking the stack down")
@@ -120,19 +110,6 @@ def _undo_down(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     if journal.facts("remove-volumes") or journal.last_step in {"forget-instance", "remove-volumes"}:
         raise StackLockedError("The volumes may be gone already", remedy="Type 'invoke recover --finish'.")
     up(stack, host, resume=journal)
-
-
-Action = Callable[[Place, Stack, Host, Journal], object]
-
-
-def _finish_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    back_up(stack, host, resume=journal)
-
-
-def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    with changing(stack, host, "undo-backup", resume=journal) as change:
-        change.step("drop-partial", "Removing the set that was not sealed")
-        sets_of(stack).drop_partials()
 
 
 def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
@@ -157,41 +134,31 @@ FINISH: dict[str, Action] = {
         stack, host, volumes=bool(journal.opening.options.get("volumes")), resume=journal
     ),
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
-    "backup": _finish_backup,
-    "push": finish_push,
-    "pull": finish_pull,
+    **recover_sets.FINISH,
     "restore": _finish_restore,
     "upgrade": _finish_upgrade,
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
     "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": undo_setup,
     "undo-up": _stop,
-    "undo-secrets": _close,
-    "undo-migrate": _close,
-    "undo-backup": _undo_backup,
-    "undo-push": _close,
-    "undo-pull": undo_pull,
+    "undo-secrets": close,
+    "undo-migrate": close,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
     "setup": undo_setup,
-    "secrets": _close,
+    "secrets": close,
     "up": _stop,
     "down": _undo_down,
-    "migrate": _close,
-    "backup": _undo_backup,
-    "push": _close,
-    "pull": undo_pull,
+    "migrate": close,
+    **recover_sets.UNDO,
     "restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
     "upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
     "undo-upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "undo-setup": undo_setup,
     "undo-up": _stop,
-    "undo-secrets": _close,
-    "undo-migrate": _close,
-    "undo-backup": _undo_backup,
-    "undo-push": _close,
-    "undo-pull": undo_pull,
+    "undo-secrets": close,
+    "undo-migrate": close,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }

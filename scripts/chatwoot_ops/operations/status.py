@@ -9,8 +9,10 @@ from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
+from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.stack import RAILS, SERVICES, Stack
 from chatwoot_ops.operations.backup_sets import age_in_hours
+from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
@@ -20,7 +22,10 @@ from chatwoot_ops.operations.volumes import volume_sizes
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of a stack. What could not be asked is "unknown" and why, never left out."""
+    """The state of a stack. What could not be asked is "unknown" and why, never left out.
+
+    `checks` are the budgets and the scheduled tasks: what fails there makes the task fail.
+    """
 
     project: str
     release: str
@@ -34,6 +39,7 @@ class Status:
     cut_off: str
     last_backup: str
     healthy: bool
+    checks: tuple[Check, ...] = ()
 
 
 def status(stack: Stack, host: Host) -> Status:
@@ -56,6 +62,7 @@ def status(stack: Stack, host: Host) -> Status:
         cut_off=cut_off(stack, host),
         last_backup=_last_backup(stack, host),
         healthy={each.service for each in services if each.well} == set(SERVICES),
+        checks=budget_checks(stack, host),
     )
 
 

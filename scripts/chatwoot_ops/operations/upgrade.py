@@ -18,7 +18,7 @@ from chatwoot_ops.errors import (
 )
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, SIDEKIQ, Stack
-from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, to_json, written_since
+from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, note_before, to_json, written_since
 from chatwoot_ops.operations.backup import make_set
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
@@ -81,7 +81,7 @@ class Move:
 
 
 def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan) -> Upgraded:
-    made = make_set(stack, host, change, note=f"before the upgrade to {plan.target}")
+    made = make_set(stack, host, change, note=note_before(plan.target))
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
     way_back = WayBack(plan.release, plan.target, previous, ask_database(stack, host, HIGH))

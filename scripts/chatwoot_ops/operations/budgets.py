@@ -1,0 +1,80 @@
+"""Whether the newest backup, the last drill and the last measured recovery keep what the settings promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from chatwoot_ops.adapters.drill_notes import PassedDrill, last_passed_drill
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_notes import lacking
+from chatwoot_ops.errors import OpsError
+from chatwoot_ops.model.check import Check, Outcome, failed, passed
+from chatwoot_ops.model.duration import parse_duration, show_duration
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.backup_sets import store_of
+from chatwoot_ops.operations.watching import scheduled_checks
+
+BACKUP_AGE, DRILL_AGE, RESTORE_TIME = "backup age", "drill age", "restore time"
+TAKE, DRILL = "Type 'invoke backup'; 'invoke schedule' does it every night", "Type 'invoke drill'"
+SHRINK = "Take a kind of set that is faster to restore, or promise less: docs/how-to/schedule-backups.md"
+# Seconds by which a clock is put right now and then.
+TOLERANCE = timedelta(minutes=5)
+Ask = Callable[[Stack, Host, str], Check]
+
+
+def budget_checks(stack: Stack, host: Host) -> tuple[Check, ...]:
+    """The three budgets, then the schedule and its tasks. What cannot be read is a failure."""
+    budgets: tuple[tuple[str, str, Ask], ...] = (
+        (BACKUP_AGE, "BACKUP_MAX_AGE", _backup_age),
+        (DRILL_AGE, "DRILL_MAX_AGE", _drill_age),
+        (RESTORE_TIME, "RESTORE_TIME_TARGET", _restore_time),
+    )
+    return (*(_budget(stack, host, *each) for each in budgets), *scheduled_checks(stack, host))
+
+
+def _budget(stack: Stack, host: Host, name: str, setting: str, ask: Ask) -> Check:
+    text = stack.settings[setting]
+    if not text:
+        return Check(name, Outcome.NOT_CONFIGURED, f"{setting} is empty")
+    try:
+        return ask(stack, host, text)
+    except (OpsError, ValueError, LookupError, OSError) as error:
+        return failed(name, f"could not check: {error}", f"Put that right; then look at {setting} in .env")
+
+
+def _backup_age(stack: Stack, host: Host, budget: str) -> Check:
+    own = stack.settings["CHATWOOT_INSTANCE_ID"]
+    sets = [each for each in store_of(stack).sets() if each.manifest.instance == own and not lacking(each)]
+    if not sets:
+        return failed(BACKUP_AGE, f"no whole set, at most {budget} is allowed", TAKE)
+    newest = sets[-1].manifest
+    made = datetime.fromisoformat(newest.created)
+    return _age(Check(BACKUP_AGE, Outcome.PASS, f"newest set {newest.name}", TAKE), host.clock.now() - made, budget)
+
+
+def _drill_age(stack: Stack, host: Host, budget: str) -> Check:
+    last = last_passed_drill(stack.state_folder)
+    if last is None:
+        return failed(DRILL_AGE, f"no drill has passed, at most {budget} is allowed", DRILL)
+    seen = f"last drill that passed, of {last.set},"
+    return _age(Check(DRILL_AGE, Outcome.PASS, seen, DRILL), host.clock.now() - last.ended, budget)
+
+
+def _age(of: Check, age: timedelta, budget: str) -> Check:
+    if age < -TOLERANCE:
+        return failed(of.name, f"could not check: {of.seen} of a time that has not come yet", "Set the clock")
+    seen = f"{of.seen} {show_duration(age.total_seconds())} old, at most {budget}"
+    return failed(of.name, seen, of.remedy) if age.total_seconds() > parse_duration(budget) else passed(of.name, seen)
+
+
+def _restore_time(stack: Stack, _host: Host, budget: str) -> Check:
+    last: PassedDrill | None = last_passed_drill(stack.state_folder)
+    if last is None:
+        return failed(RESTORE_TIME, f"not measured yet, at most {budget} is allowed", DRILL)
+    seen = f"{last.set} was back in {show_duration(last.recovery_seconds)}, at most {budget}"
+    return (
+        failed(RESTORE_TIME, seen, SHRINK)
+        if last.recovery_seconds > parse_duration(budget)
+        else passed(RESTORE_TIME, seen)
+    )

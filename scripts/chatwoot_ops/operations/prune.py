@@ -1,0 +1,164 @@
+"""Removes backup sets that no rule keeps; what it removes was shown first, and is asked about again under the lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_notes import finish_removals, lacking, remove_set
+from chatwoot_ops.errors import CommandFailedError, ConfirmationMissingError, SettingsInvalidError
+from chatwoot_ops.model.backup_set import BackupSet
+from chatwoot_ops.model.journal import Journal
+from chatwoot_ops.model.retention import Candidate, Policy, Verdict, decide
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.upgrade import WAY_BACK, note_before, parse_way_back
+from chatwoot_ops.operations.backup_sets import store_of
+from chatwoot_ops.operations.changing import Change, changing
+
+FOREIGN, LINKED, BEFORE_UPGRADE = "of another installation", "a link to elsewhere", "way back of the upgrade"
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedSet:
+    """A set with the rules that keep it; none of them means that it goes. `size` is in bytes."""
+
+    name: str
+    created: str
+    size: int
+    kept_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The sets of a folder, newest first, with what keeps each; folders that are no whole set; what was removed."""
+
+    folder: str
+    sets: tuple[PrunedSet, ...]
+    damaged: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+
+    @property
+    def going(self) -> tuple[PrunedSet, ...]:
+        """The sets that no rule keeps."""
+        return tuple(each for each in self.sets if not each.kept_by)
+
+
+def planned(stack: Stack) -> Pruned:
+    """What each set is kept by, and which would go; nothing is touched.
+
+    Raises SettingsInvalidError where every rule is 0.
+    """
+    policy = _policy(stack)
+    store = store_of(stack)
+    sets = {Path(each.path).name: each for each in store.sets()}
+    damaged = {name for name, each in sets.items() if lacking(each) or not _made(each)}
+    whole = {name: each for name, each in sets.items() if name not in damaged}
+    verdicts = decide([_candidate(name, each) for name, each in whole.items()], policy, _protected(stack, whole))
+    return Pruned(
+        str(store.folder),
+        tuple(_pruned(verdict, whole[verdict.name]) for verdict in verdicts),
+        tuple(sorted({*damaged, *store.damaged()})),
+    )
+
+
+def intended_prune(stack: Stack, _host: Host) -> Pruned:
+    """The dry run."""
+    return planned(stack)
+
+
+def _pruned(verdict: Verdict, backup_set: BackupSet) -> PrunedSet:
+    return PrunedSet(verdict.name, backup_set.manifest.created, backup_set.size, verdict.kept_by)
+
+
+def _policy(stack: Stack) -> Policy:
+    rules = ("LAST", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+    policy = Policy(*(int(stack.settings[f"BACKUP_KEEP_{rule}"]) for rule in rules))
+    if policy.keeps_nothing:
+        remedy = "Give one of them a value, such as BACKUP_KEEP_LAST=1. Nothing was changed."
+        raise SettingsInvalidError("Every BACKUP_KEEP_... is 0: no rule would keep a set", remedy=remedy)
+    return policy
+
+
+def _candidate(name: str, backup_set: BackupSet) -> Candidate:
+    return Candidate(
+        name,
+        backup_set.manifest.sequence,
+        _made(backup_set) or datetime.min.replace(tzinfo=UTC),
+        verified=bool(backup_set.verified),
+        marked=backup_set.kept,
+        needs=backup_set.needs,
+    )
+
+
+def _made(backup_set: BackupSet) -> datetime | None:
+    try:
+        return datetime.fromisoformat(backup_set.manifest.created)
+    except ValueError:
+        return None
+
+
+def _protected(stack: Stack, sets: dict[str, BackupSet]) -> dict[str, str]:
+    own = stack.settings["CHATWOOT_INSTANCE_ID"]
+    foreign = {name: FOREIGN for name, each in sets.items() if each.manifest.instance != own}
+    linked = {name: LINKED for name, each in sets.items() if Path(each.path).is_symlink()}
+    note = _note_of_the_way_back(stack)
+    noted = {name: BEFORE_UPGRADE for name, each in sets.items() if note and each.manifest.note.startswith(note)}
+    return {**noted, **linked, **foreign}
+
+
+def _note_of_the_way_back(stack: Stack) -> str:
+    """How the note of the set begins that the last upgrade made first, "" where there was none.
+
+    A way back that cannot be read may be of any upgrade: then the sets of all of them stay.
+    """
+    try:
+        return note_before(parse_way_back((stack.state_folder / WAY_BACK).read_text(encoding="utf-8")).target)
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, TypeError):
+        return note_before("")
+
+
+def prune(stack: Stack, host: Host, *, yes: bool = False, resume: Journal | None = None) -> Pruned:
+    """Removes the sets that no rule keeps, once they were shown and it was confirmed.
+
+    Raises ConfirmationMissingError, CommandFailedError where something could not be removed.
+    """
+    plan = planned(stack)
+    shown = tuple(each.name for each in plan.going)
+    if resume is not None:
+        shown = tuple(str(name) for name in resume.opening.options.get("names", ()))
+    elif shown:
+        _confirm(plan, host, yes=yes)
+    with changing(stack, host, "prune", {"names": shown}, resume=resume) as change:
+        _finish_what_was_begun(stack, change)
+        # Seen anew under the lock: what was marked, or became the last verified one meanwhile, stays.
+        plan = planned(stack)
+        removed = tuple(each.name for each in plan.going if each.name in shown)
+        for name in removed:
+            change.step("remove-set", f"Removing {name}", name=name)
+            remove_set(Path(plan.folder) / name)
+    return replace(plan, removed=removed)
+
+
+def _confirm(plan: Pruned, host: Host, *, yes: bool) -> None:
+    for each in plan.sets:
+        host.reporter.note(f"{each.name}: {', '.join(each.kept_by) or 'goes, no rule keeps it'}")
+    if not yes and not host.reporter.confirm(f"Remove {len(plan.going)} sets in {plan.folder}?"):
+        raise ConfirmationMissingError("No set was removed: it was not confirmed", remedy="Add --yes.")
+
+
+def _finish_what_was_begun(stack: Stack, change: Change) -> None:
+    change.step("finish-removals", "Ending removals that were cut off")
+    left = finish_removals(stack.backup_folder)
+    if left:
+        remedy = f"Look at the rights of {stack.backup_folder}, then run it again."
+        raise CommandFailedError("What is left of removed sets cannot be deleted", details=left, remedy=remedy)
+
+
+def undo_prune(stack: Stack, host: Host, journal: Journal) -> None:
+    """What `recover --undo` does: the set whose name was gone already is deleted, the others stay."""
+    with changing(stack, host, "undo-prune", resume=journal) as change:
+        _finish_what_was_begun(stack, change)

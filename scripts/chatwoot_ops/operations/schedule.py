@@ -1,0 +1,107 @@
+"""The schedule as the settings want it, beside what this machine has of it. Looks and never touches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands.schedule import TASKS
+from chatwoot_ops.errors import PreflightFailedError
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.timetable import JITTER_MINUTES, Times, jitter, next_runs, parse_times
+from chatwoot_ops.model.units import CRON, MARK, Runner, all_files, files_for
+
+SHOWN_RUNS = 3
+INSTALLED, NOT_INSTALLED, DIFFERS = "installed", "not installed", "differs from .env, install it again"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledTask:
+    """A task with its setting and its next runs, in local time, each up to `later` minutes later."""
+
+    task: str
+    times: str
+    next_runs: tuple[str, ...]
+    later: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What runs tasks here ("" for nothing), its files by path, whether they are there, what was or will be done."""
+
+    manager: str
+    state: str
+    tasks: tuple[ScheduledTask, ...]
+    files: Mapping[str, str]
+    changes: tuple[str, ...] = ()
+
+
+def times_of(stack: Stack) -> dict[str, Times]:
+    """The tasks that are scheduled."""
+    found = ((task, parse_times(stack.settings[f"{task.upper()}_SCHEDULE"])) for task in TASKS)
+    return {task: times for task, times in found if times}
+
+
+def runner_of(stack: Stack, host: Host) -> Runner:
+    """Who runs the tasks: the owner of the checkout, in its folder."""
+    folder, usual = stack.compose_folder.parents[2], stack.compose_folder / ".env"
+    env_file = "" if stack.env_file == usual else str(stack.env_file)
+    owner, instance = host.machine.owner(folder), stack.settings["CHATWOOT_INSTANCE_ID"]
+    return Runner(stack.project, str(folder), owner, env_file, instance)
+
+
+def wanted_files(stack: Stack, host: Host) -> dict[Path, str]:
+    """What this machine should have."""
+    return files_for(host.machine.scheduler(), runner_of(stack, host), times_of(stack))
+
+
+def present_files(stack: Stack, host: Host) -> dict[Path, str]:
+    """What this machine has of ours, for any manager.
+
+    Raises PreflightFailedError for a file that is in the way and was written by somebody else.
+    """
+    found = {}
+    for path in all_files(runner_of(stack, host), tuple(TASKS)):
+        try:
+            found[path] = path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise PreflightFailedError(f"{path} cannot be read: {error.strerror}") from error
+    foreign = tuple(str(path) for path, text in found.items() if not text.startswith(MARK))
+    if foreign:
+        remedy = "Move them away, then run this again. Nothing was changed."
+        raise PreflightFailedError("Files are in the way that this tool did not write", details=foreign, remedy=remedy)
+    return found
+
+
+def state_of(stack: Stack, host: Host) -> str:
+    """Whether the machine has what the settings want."""
+    present = present_files(stack, host)
+    if not present:
+        return NOT_INSTALLED
+    return INSTALLED if present == wanted_files(stack, host) else DIFFERS
+
+
+def show_schedule(stack: Stack, host: Host, changes: tuple[str, ...] = ()) -> Schedule:
+    """The schedule with its files and its next runs."""
+    files = {str(path): text for path, text in wanted_files(stack, host).items()}
+    tasks = tuple(_scheduled(stack, host, task) for task in TASKS)
+    return Schedule(host.machine.scheduler(), state_of(stack, host), tasks, files, changes)
+
+
+def _scheduled(stack: Stack, host: Host, task: str) -> ScheduledTask:
+    text = stack.settings[f"{task.upper()}_SCHEDULE"]
+    times = parse_times(text)
+    if times is None:
+        return ScheduledTask(task, text, (), 0)
+    by_cron = host.machine.scheduler() == CRON
+    shift = timedelta(minutes=jitter(times, stack.settings["CHATWOOT_INSTANCE_ID"], task) if by_cron else 0)
+    now = host.clock.local(host.clock.now()).replace(tzinfo=None)
+    found = (host.clock.local(each + shift) for each in next_runs(times, now - shift))
+    shown = tuple(each.isoformat(sep=" ", timespec="minutes") for each in islice(found, SHOWN_RUNS))
+    return ScheduledTask(task, text, shown, 0 if by_cron else JITTER_MINUTES)
