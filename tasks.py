@@ -263,20 +263,22 @@ def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> No
 
 @task(
     help={
+        "remote": "Remove copies at BACKUP_REMOTE instead; the sets here stay.",
         "yes": "Confirm on the command line what would be removed.",
         "dry-run": "Only show what keeps each set, and which would go.",
         "json": "One JSON object on standard output.",
     }
 )
-def prune(_: Context, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+def prune(_: Context, remote: bool = False, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """[keep] Remove the backup sets that no rule keeps; shows them and asks.
 
     Example: invoke prune --dry-run
     """
-    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations import opening, prune_remote
     from chatwoot_ops.operations import prune as pruning
 
-    act = pruning.intended_prune if dry_run else functools.partial(pruning.prune, yes=yes)
+    look = prune_remote.planned_remote if remote else pruning.intended_prune
+    act = look if dry_run else functools.partial(prune_remote.prune_remote if remote else pruning.prune, yes=yes)
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 

@@ -12,7 +12,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.errors import BackupSetInvalidError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Manifest
 from chatwoot_ops.model.manifest import parse_manifest
-from chatwoot_ops.model.remote import OFF_SITE, Remote, RemoteObjects, grouped, remote_of
+from chatwoot_ops.model.remote import CLAIM, OFF_SITE, Remote, RemoteObjects, grouped, remote_of
 from chatwoot_ops.model.stack import Stack
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ class Bucket:
     def groups(self) -> tuple[RemoteObjects, ...]:
         """What lies below the prefix, by instance and set."""
         return grouped(self.remote.folder(), self.store.sizes(self.remote.folder()))
+
+    def remove_copy(self, instance: str, name: str) -> None:
+        """Removes a set's copy, the manifest first: cut off in between, what is left is no set."""
+        folder = self.remote.folder(instance, name)
+        first = (f"{folder}/{MANIFEST}", f"{folder}/{OFF_SITE}")
+        rest = [each for each in self.store.sizes(folder) if each not in {*first, f"{folder}/{CLAIM}"}]
+        self.store.remove((*first, *rest, f"{folder}/{CLAIM}"))
 
     def manifest_text(self, instance: str, name: str) -> str:
         """The manifest of a set as it was written, "" where there is none."""
@@ -89,8 +96,8 @@ def list_remote(stack: Stack, host: Host) -> RemoteBackups:
             continue
         try:
             sets.append(_remote_set(bucket, host, group))
-        except BackupSetInvalidError as error:
-            damaged.append(f"{group.instance}/{group.name}: {error.message}")
+        except (BackupSetInvalidError, ValueError) as error:
+            damaged.append(f"{group.instance}/{group.name}: {error}")
     oldest_first = sorted(sets, key=lambda each: (each.manifest.instance, each.manifest.sequence))
     return RemoteBackups(bucket.remote.url, tuple(oldest_first), tuple(unfinished), tuple(damaged))
 
