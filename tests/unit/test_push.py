@@ -21,6 +21,7 @@ from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.pushing import back_up_off_site, push
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.remote import list_remote
+from chatwoot_ops.operations.status import status
 from fake_s3 import refusal
 from keeping import well_keeping
 from sets import DUMP, sealed
@@ -365,3 +366,11 @@ def test_what_is_there_is_listed_with_ages_and_what_cannot_be_read(stack, path, 
 def test_backing_up_itself_never_asks_the_remote(stack, host, s3):
     back_up(stack, host)
     assert s3.asked == []
+
+
+def test_status_says_whether_the_newest_set_is_off_site(tmp_path, stack, path, host):
+    assert status(stack, host).last_backup == f"{NAME}, 0.0 hours old, never verified, not off-site: type invoke push"
+    push(stack, host)
+    assert status(stack, host).last_backup.endswith("never verified, off-site 2026-11-24T08:00:00Z")
+    off = stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
+    assert status(off, host).last_backup.endswith("never verified")
