@@ -1,13 +1,12 @@
 """A stack of which nothing is left but a bucket at a real S3 server, its credentials, and the private key."""
 
 import json
-import os
 import shutil
 
 import pytest
 
 from s3_server import BUCKET, SECRET_KEY, s3_server
-from stack.tools import docker, run
+from stack.tools import docker, invoke
 from stack_backup.support import Client, key_pair, lost, nobody_writing, rows, sets, structure
 
 
@@ -60,9 +59,9 @@ def test_an_empty_machine_comes_back_from_the_bucket_and_the_private_key_alone(m
     machine.remove()
     shutil.rmtree(machine.env_file.parent)
     machine.env_file.parent.mkdir()
-    way = {**os.environ, **machine.environment, **server.settings()}
+    way = {**machine.environment, **server.settings()}
     task = ("restore", "--from-remote", "--identity", str(machine.identity), "--yes")
-    done = run("invoke", *task, env=way, cwd=machine.checkout, timeout=420)
+    done = invoke(*task, env=way, checkout=machine.checkout)
     assert done.code == 0, done.said
     assert SECRET_KEY not in done.said
     assert machine.settings == machine.known
