@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 REPOSITORY = Path(__file__).resolve().parent
 INTERRUPTED = 130
@@ -174,6 +175,7 @@ def migrate(_: Context, json: bool = False) -> None:
         "verify": "Take none; read back every checksum and the dump's table of contents of a set that is there.",
         "set": "Which set to verify: its name, or latest.",
         "no-push": "Leave the set here, also where BACKUP_REMOTE is set.",
+        "identity": "With --verify: file with the age private key that opens an encrypted set, or - to type it.",
         "json": "One JSON object on standard output.",
     }
 )
@@ -181,6 +183,7 @@ def backup(
     _: Context,
     verify: bool = False,
     set: str = "latest",  # noqa: A002 - the flag's name
+    identity: str = "",
     no_push: bool = False,
     json: bool = False,
 ) -> None:
@@ -191,9 +194,40 @@ def backup(
     from chatwoot_ops.operations import backup_sets, opening
     from chatwoot_ops.operations.pushing import back_up_off_site
 
-    take = functools.partial(back_up_off_site, push_it=not no_push)
-    act = (lambda stack, host: backup_sets.verify_set(stack, host, set)) if verify else take
+    look = functools.partial(backup_sets.verify_set, name=set, given=identity)
+    act = look if verify else functools.partial(back_up_off_site, push_it=not no_push)
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    name="keys",
+    help={
+        "to": "Make a pair: the file that the private key is written to; move it off this server then.",
+        "add": "With --to: add the public key to BACKUP_RECIPIENTS in .env.",
+        "prove": "Make none; prove that a private key kept elsewhere opens a set.",
+        "identity": "With --prove: file with that private key (else it is asked for).",
+        "set": "With --prove: which set, its name or latest.",
+        "json": "One JSON object on standard output.",
+    },
+)
+def backup_keys(  # noqa: PLR0917 - each is a flag
+    _: Context,
+    to: str = "",
+    add: bool = False,
+    prove: bool = False,
+    identity: str = "",
+    set: str = "latest",  # noqa: A002 - the flag's name
+    json: bool = False,
+) -> None:
+    """[keep] Make a key pair for encrypted sets, or prove that a private key kept elsewhere opens one.
+
+    Example: invoke backup.keys --to ~/chatwoot-backup-key.txt --add
+    """
+    from chatwoot_ops.operations.backup_keys import make_keys
+    from chatwoot_ops.operations.key_proof import prove_key
+
+    proved = functools.partial(prove_key, name=set, given=identity)
+    perform(proved if prove else functools.partial(make_keys, to=to, add=add), json=json)
 
 
 @task(help={"remote": "Those at BACKUP_REMOTE instead.", "json": "One JSON object on standard output."})
@@ -324,7 +358,7 @@ def schedule(  # noqa: PLR0917 - each is a flag
         "storage": "With --dump: a tar of its storage folder, gzipped or not.",
         "adopt": "Take over a set of another installation.",
         "migrate": "Bring data of an older release to this one.",
-        "identity": "File with the age private key that opens the set's settings and keys.",
+        "identity": "File with the age private key that opens the set, or - to type it.",
         "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
         "file with the BACKUP_REMOTE settings.",
         "yes": "Confirm on the command line what would be lost.",
@@ -453,17 +487,18 @@ def doctor(_: Context, json: bool = False, junit: str = "") -> None:
     help={
         "finish": "Run the operation that was cut off to its end.",
         "undo": "Put back what was before it.",
+        "identity": "With --finish: file with the private key of the encrypted set that was being restored.",
         "json": "One JSON object on standard output.",
     }
 )
-def recover(_: Context, finish: bool = False, undo: bool = False, json: bool = False) -> None:
+def recover(_: Context, finish: bool = False, undo: bool = False, identity: str = "", json: bool = False) -> None:
     """[repair] Show an operation that was cut off; finish it or undo it.
 
     Example: invoke recover --finish
     """
     from chatwoot_ops.operations.recover import recover as end
 
-    perform(lambda place, host: end(place, host, finish=finish, undo=undo), json=json)
+    perform(lambda place, host: end(place, host, finish=finish, undo=undo, identity=identity), json=json)
 
 
 @task(
@@ -481,3 +516,19 @@ def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = Fal
     from chatwoot_ops.operations.rehearse import rehearse as run
 
     perform(lambda place, host: run(place, host, images=images, quick=quick), json=json)
+
+
+def _named() -> Collection:
+    """Every task above under its name; what stands below `backup` too, which by itself takes a set."""
+    below = Collection("backup")
+    below.add_task(backup, name="take", default=True)
+    below.add_task(backup_keys)
+    root = Collection()
+    for each in tuple(globals().values()):
+        if isinstance(each, Task) and each not in {backup, backup_keys}:
+            root.add_task(each)
+    root.add_collection(below)
+    return root
+
+
+namespace = _named()

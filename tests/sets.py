@@ -9,12 +9,14 @@ from base64 import b64encode
 from dataclasses import replace
 from hashlib import md5
 
+from chatwoot_ops.adapters.age import encrypting
 from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.model.backup_set import (
     DATABASE_ARTIFACT,
     STORAGE_ARTIFACT,
     BackupSet,
     DataDigest,
+    Encryption,
     Manifest,
     StorageProof,
     TableDigest,
@@ -78,10 +80,19 @@ def a_set(**changed):
     return BackupSet("/backups/20261124T080000Z-logical", manifest(**changed), "2026-11-24T09:00:00Z", 2048)
 
 
-def sealed(folder, *, stamp="20261124T080000Z", extra=None, **changed):
-    """A whole set in a folder, sealed by the store itself; its path."""
+def encrypted(content, *recipients):
+    """These bytes in the age format."""
+    out = io.BytesIO()
+    with encrypting(out, recipients) as sink:
+        sink.write(content)
+    return out.getvalue()
+
+
+def sealed(folder, *, stamp="20261124T080000Z", extra=None, encryption=None, **changed):
+    """A whole set in a folder, sealed by the store itself; its path. With `encryption` to whom, all of it or not."""
     store = BackupStore(folder)
-    partial = store.begin(stamp, "logical")
+    partial = store.begin(stamp, "logical", encryption)
+    changed["encryption"] = partial.encryption
     for name, content in {DATABASE_ARTIFACT: DUMP, STORAGE_ARTIFACT: tar_of(FILES), **(extra or {})}.items():
         with partial.artifact(name) as file:
             file.write(content)
@@ -101,3 +112,9 @@ def digest_lines(data=DATA):
 
 def blob_lines(blobs=None):
     return [*(json.dumps([key, size, md5_]) for key, (size, md5_) in (blobs or BLOBS).items()), "[]"]
+
+
+def sealed_whole(folder, *recipients, settings="", **changed):
+    """A set of which every artifact is encrypted to these public keys, the settings too; its path."""
+    extra = {"settings.env": settings.encode()}
+    return sealed(folder, extra=extra, encryption=Encryption(recipients, whole=True), **changed)

@@ -41,10 +41,13 @@ def tasks():
     collection = Collection.from_module(load(ROOT / "tasks.py"))
     flags = {context.name: context.flags for context in collection.to_contexts()}
     found = {}
-    for name, task in collection.tasks.items():
+    # What is typed: a collection's default task goes by the collection's name.
+    typed = {path: next(iter(aliases), path) for path, aliases in collection.task_names.items()}
+    for path, name in typed.items():
+        task = collection[name]
         group = re.match(r"\[(\w+)\] ", task.__doc__)[1]
         example = re.search(r"^ *Example: (.+)$", task.__doc__, re.MULTILINE)[1]
-        found[name] = Task(group, example, frozenset(flag for flag in flags[name] if flag.startswith("--")))
+        found[name] = Task(group, example, frozenset(flag for flag in flags[path] if flag.startswith("--")))
     return found
 
 
@@ -87,7 +90,7 @@ def entries(text):
     for part in re.split(r"^(?=##)", text, flags=re.MULTILINE):
         if heading := re.match(r"## .*`\[(\w+)\]`\n", part):
             group = heading[1]
-        elif heading := re.match(r"### `([\w-]+)`\n", part):
+        elif heading := re.match(r"### `([\w.-]+)`\n", part):
             found[heading[1]] = (group, part)
     return found
 

@@ -129,6 +129,7 @@ def well_stack(host):
     engine.on("access_tokens", json.dumps(who))
     engine.on("redis-cli EVAL", queue_answer()).on("redis-cli EXISTS", "0\n").on("redis-cli LLEN", "0\n")
     engine.on("df -Pk", "Filesystem 1 2 3 Use Mounted\n/dev/x 100 40 60 40% /data\n")
+    engine.on("table_name || '.' || column_name", '["end"]\n')
     stored = []
     engine.on_call("cat > /app/storage", lambda command: (stored.append(command.stdin), _done(""))[1])
     engine.on_call("chatwoot-sidekiq cat /app/storage", lambda _: _done(stored[-1])).on("rm -f /app/storage", "")

@@ -49,7 +49,7 @@ def nothing_was_made(stack):
 def test_the_wrong_private_key_is_refused_and_nothing_is_made(machine, tmp_path):
     (tmp_path / "wrong.txt").write_text(make_pair()[1] + "\n")
     wrong = ("restore", "--set", str(machine.kept), "--identity", str(tmp_path / "wrong.txt"), "--yes")
-    assert "does not open the settings of this set" in machine.invoke(*wrong, code=13).err
+    assert "does not open the set" in machine.invoke(*wrong, code=13).err
     nothing_was_made(machine)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chatwoot_ops.adapters.age import make_pair, unseal
+from chatwoot_ops.adapters.age import identity_file, make_pair, unseal
 from chatwoot_ops.errors import (
     BackupFailedError,
     BackupSetInvalidError,
@@ -94,7 +94,7 @@ def test_settings_are_sealed_to_every_recipient_and_to_nobody_else(tmp_path, hos
     sealed_settings = (stack.backup_folder / result.set.manifest.name / SETTINGS_ARTIFACT).read_bytes()
     for number, (_, private) in enumerate(pairs):
         (tmp_path / str(number)).write_text(private)
-        assert unseal(sealed_settings, tmp_path / str(number)) == stack.env_file.read_text()
+        assert unseal(sealed_settings, identity_file(tmp_path / str(number))).decode() == stack.env_file.read_text()
 
 
 def test_no_secret_is_in_clear_in_a_set(stack, host):
@@ -164,7 +164,7 @@ def test_a_disk_that_fills_while_the_set_is_written_leaves_nothing(stack, host, 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("chatwoot_ops.adapters.backup_store.HashingFile.write", full)
+    monkeypatch.setattr("chatwoot_ops.adapters.partial_set.HashingFile.write", full)
     with pytest.raises(BackupFailedError) as caught:
         back_up(stack, host)
     assert "No space left on device" in caught.value.details[0]

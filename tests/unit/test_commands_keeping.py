@@ -46,6 +46,9 @@ def built(stack):
         ),
         f"docker run --rm --network none --user 0 --volume /b/s:/set:ro --entrypoint pg_restore {DB_IMAGE} --list "
         "/set/database.dump": backup.dump_contents(DB_IMAGE, Path("/b/s"), "database.dump"),
+        f"docker run --rm --log-driver none -i --network none --entrypoint pg_restore {DB_IMAGE} --list": (
+            backup.piped_contents(DB_IMAGE)
+        ),
         f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
         f"--user 0 --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
         "--exclude=./.restore* --file=- .": backup.storage(stack, operation="op1"),

@@ -13,14 +13,16 @@ from chatwoot_ops import console
 from chatwoot_ops.console import reporter as reporting
 from chatwoot_ops.console.rendering import RENDERERS
 from chatwoot_ops.errors import CommandFailedError, OpsError
-from chatwoot_ops.model.backup_set import StorageProof
+from chatwoot_ops.model.backup_set import Encryption, StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.run_note import RunNote
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import BackedUp
+from chatwoot_ops.operations.backup_keys import KeysMade
 from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.containers import Container
+from chatwoot_ops.operations.key_proof import KeyProved
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
@@ -68,6 +70,10 @@ LINE = (
     "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z, not off-site"
 )
 PRUNED = (PrunedSet("a", "t", 2048, ("newest", "last")), PrunedSet("b", "t", 7, ()), PrunedSet("c", "t", 7, ()))
+NOT_READ = (
+    "Every checksum was read back. The set is encrypted: its contents, the dump's table of contents among them,"
+    " were NOT read. Give --identity FILE for that."
+)
 RESULTS = {
     "Status": STATUS,
     "SetUp": SetUp(("x made",), "http://x", "v4.15.1-ce", "a@x.example", 7, "Shown-once-1", CHECKS[:1]),
@@ -78,6 +84,8 @@ RESULTS = {
     "TakenDown": TakenDown(("v",)),
     "Recovered": Recovered("up", "start", ended=True, text="'up' was finished."),
     "BackupSet": a_set(),
+    "KeysMade": KeysMade("age1public", "/x/key", added=True),
+    "KeyProved": KeyProved("a-set", "age1public", 2048, "2026-11-24T09:00:00Z"),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
     "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
@@ -108,10 +116,12 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "BackupSet": "kept manifest needs off_site path size verified",
+    "BackupSet": "checksums_only kept manifest needs off_site path proved proved_key size verified",
     "Pushed": "name remote seconds sent size warnings",
     "Pulled": "fetched seconds set",
     "RemoteBackups": "damaged remote sets unfinished",
+    "KeysMade": "added file public",
+    "KeyProved": "at key set size",
     "BackedUp": "seconds set warnings",
     "Backups": "ages damaged folder sets",
     "Schedule": "changes files manager state tasks",
@@ -191,6 +201,12 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Recovered", "'up' was finished."),
         ("BackupSet", LINE),
         ("BackupSet", "Every checksum and the dump's table of contents were read back."),
+        ("KeysMade", "Public key: age1public"),
+        ("KeysMade", "It stands in BACKUP_RECIPIENTS in .env now."),
+        (
+            "KeyProved",
+            "The private key of age1public opens a-set: 2.0 kB were read to the end, and its keys are right.",
+        ),
         ("BackedUp", "261 rows in 2 tables, 2 of 2 stored files proved"),
         ("BackedUp", "warning: no settings"),
         ("BackedUp", "Sealed in 2.5 s: /backups/20261124T080000Z-logical"),
@@ -261,6 +277,16 @@ def changed(kind, **values):
         (a_set(data=replace(DATA, newest_message="")), LINE.replace(DATA.newest_message, "no message" + " " * 15)),
         (changed("Schedule", manager=""), "By nothing: neither systemd nor cron is here: installed"),
         (replace(a_set(), kept=True), f"{LINE}, kept"),
+        (
+            changed("KeysMade", added=False),
+            "Write it into .env: BACKUP_RECIPIENTS=age1public (after a comma where others stand there).",
+        ),
+        (replace(a_set(), checksums_only=True), LINE.replace(", not", " (checksums only), not")),
+        (
+            replace(a_set(), checksums_only=True),
+            NOT_READ,
+        ),
+        (a_set(encryption=Encryption(("age1x",), whole=True)), f"{LINE}, encrypted"),
         (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z", "never")),
         (
             replace(a_set(), off_site="2026-11-24T09:30:00Z"),

@@ -1,11 +1,12 @@
 """A set from off-site: whole or not there, on a machine that has nothing but the way to it."""
 
 import dataclasses
+import io
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chatwoot_ops.adapters.age import make_pair, seal
+from chatwoot_ops.adapters.age import encrypting, make_pair
 from chatwoot_ops.adapters.backup_store import checksum_problems, read_set
 from chatwoot_ops.adapters.files import write_atomically
 from chatwoot_ops.errors import (
@@ -23,7 +24,7 @@ from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 from keeping import well_keeping
-from sets import sealed
+from sets import sealed, sealed_whole
 from unit.test_push import FOLDER, NAME, REMOTE, failing, flipped
 from world import FOLDER as COMPOSE_FOLDER
 from world import INSTANCE, place_in, stack_in
@@ -53,8 +54,10 @@ def origin(tmp_path, host, pair):
     """A set of another machine, off-site, its settings sealed in it."""
     (tmp_path / "origin").mkdir()
     stack = stack_in(tmp_path / "origin", **REMOTE, CHATWOOT_RELEASE="v4.15.1-ce", BACKUP_RECIPIENTS=pair[0])
-    settings = seal(stack.env_file.read_text(), (pair[0],))
-    path = sealed(stack.backup_folder, extra={SETTINGS_ARTIFACT: settings}, settings_included=True)
+    settings = io.BytesIO()
+    with encrypting(settings, (pair[0],)) as sink:
+        sink.write(stack.env_file.read_bytes())
+    path = sealed(stack.backup_folder, extra={SETTINGS_ARTIFACT: settings.getvalue()}, settings_included=True)
     push(stack, host)
     host.remotes.client.asked.clear()
     return path
@@ -296,6 +299,20 @@ def test_an_empty_machine_restores_with_a_whole_copy_of_the_settings(nothing, ho
     options = RestoreOptions(yes=True, settings=str(tmp_path / "origin" / ".env"))
     assert restore_from(nothing, host, LATEST, options).source == NAME
     assert nothing.env_file.read_text() == (tmp_path / "origin" / ".env").read_text()
+
+
+def test_a_set_that_is_encrypted_as_a_whole_comes_back_on_an_empty_machine_too(tmp_path, host, pair):
+    (tmp_path / "origin").mkdir()
+    stack = stack_in(tmp_path / "origin", **REMOTE, CHATWOOT_RELEASE="v4.15.1-ce", BACKUP_RECIPIENTS=pair[0])
+    sealed_whole(stack.backup_folder, pair[0], settings=stack.env_file.read_text(), settings_included=True)
+    assert push(stack, host).warnings == ()
+    assert not [name for name, content in host.remotes.client.objects.items() if b"PGDMP" in content]
+    write_atomically(tmp_path / "key.txt", pair[1] + "\n")
+    host.machine.environment = WAY
+    nothing = Place(COMPOSE_FOLDER, tmp_path / "nothing" / ".env")
+    result = restore_from(nothing, host, LATEST, RestoreOptions(yes=True, identity=str(tmp_path / "key.txt")))
+    assert result.source == NAME
+    assert nothing.env_file.read_text() == stack.env_file.read_text()
 
 
 def test_a_restore_of_a_set_from_off_site_that_is_damaged_touches_nothing(here, host, s3):

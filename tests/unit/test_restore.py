@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chatwoot_ops.adapters.age import make_pair, seal
+from chatwoot_ops.adapters.age import identity_file, make_pair
 from chatwoot_ops.adapters.env_file import read_env_file, with_values
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import (
@@ -29,7 +29,7 @@ from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGR
 from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from fakes import SPOKEN
 from keeping import well_keeping
-from sets import BLOBS, DATA, FILES, blob_lines, digest_lines, sealed, tar_of
+from sets import BLOBS, DATA, FILES, blob_lines, digest_lines, encrypted, sealed, tar_of
 from world import INSTANCE, VERSIONS, database_answer, place_in, volume_answer
 
 FIRST = "clusters/first"
@@ -331,7 +331,7 @@ def other_text(stack):
 
 def sealed_with(stack, public):
     keys = {**stack.settings.values, **OTHER}
-    extra = {SETTINGS_ARTIFACT: seal(other_text(stack), (public,))}
+    extra = {SETTINGS_ARTIFACT: encrypted(other_text(stack).encode(), public)}
     return sealed(stack.backup_folder, extra=extra, fingerprints=fingerprints(keys, INSTANCE))
 
 
@@ -400,20 +400,22 @@ def test_settings_that_cannot_be_read_or_are_not_in_the_set_are_refused(stack, t
     with pytest.raises(BackupSetInvalidError, match="cannot be read"):
         keys_given(stack, Given(settings=str(tmp_path / "binary")))
     sealed(stack.backup_folder)
+    (tmp_path / "key").write_text(make_pair()[1])
     with pytest.raises(BackupSetInvalidError, match="holds no settings"):
-        keys_given(stack, Given("latest", identity=str(tmp_path / "key")))
+        keys_given(stack, Given("latest", identity=identity_file(tmp_path / "key")))
 
 
-def test_on_an_empty_machine_the_settings_come_from_the_set_and_the_private_key_alone(place, stack, tmp_path):
+def test_on_an_empty_machine_the_settings_come_from_the_set_and_the_private_key_alone(place, stack, well, tmp_path):
     public, private = make_pair()
     (tmp_path / "key").write_text(private)
     sealed_with(stack, public)
     text = other_text(stack)
     place.env_file.unlink()
-    assert bring_settings(place, Given("latest", identity=str(tmp_path / "key")))
+    given = Given("latest", identity=identity_file(tmp_path / "key"))
+    assert bring_settings(place, well, given, ask=False) == given.identity
     assert place.env_file.read_text() == text
     assert place.env_file.stat().st_mode & 0o777 == 0o600
-    assert not bring_settings(place, Given("latest", identity=str(tmp_path / "none")))
+    assert bring_settings(place, well, given, ask=False) is None
 
 
 def test_on_an_empty_machine_without_settings_there_is_nothing_to_restore_into(place, well, volume):

@@ -4,64 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
+from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Manifest
+from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Encryption, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
 from chatwoot_ops.model.remote import OFF_SITE
 
 PARTIAL = ".partial"
-_CHUNK = 1024 * 1024
-_VERIFIED = "verified.json"
-
-
-class HashingFile:
-    """A file that is hashed while it is written, so that its checksum costs no second reading."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        """Writes and hashes."""
-        self._hash.update(data)
-        self.size += len(data)
-        return self._file.write(data)
-
-    def sha256(self) -> str:
-        """The checksum of what was written."""
-        return self._hash.hexdigest()
-
-
-@dataclass(slots=True)
-class PartialSet:
-    """A set that is being written."""
-
-    folder: Path
-    name: str
-    sequence: int
-    artifacts: list[Artifact]
-
-    @contextmanager
-    def artifact(self, name: str) -> Iterator[HashingFile]:
-        """A file of the set; on disk and noted with its checksum when the block ends well."""
-        descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            hashing = HashingFile(file)
-            yield hashing
-            file.flush()
-            os.fsync(file.fileno())
-        self.artifacts.append(Artifact(name, hashing.size, hashing.sha256()))
+_VERIFIED, _PROVED = "verified.json", "proved.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +26,8 @@ class BackupStore:
 
     folder: Path
 
-    def begin(self, stamp: str, kind: str) -> PartialSet:
-        """An empty set under its temporary name.
+    def begin(self, stamp: str, kind: str, encryption: Encryption | None = None) -> PartialSet:
+        """An empty set under its temporary name, to be encrypted to these public keys.
 
         Raises CommandFailedError or OSError when the folder cannot be written.
         """
@@ -82,7 +38,7 @@ class BackupStore:
             name = f"{stamp}-{kind}-{sequence}"
         partial = self.folder / f"{name}{PARTIAL}"
         partial.mkdir(mode=0o700)
-        return PartialSet(partial, name, sequence, [])
+        return PartialSet(partial, name, sequence, [], encryption or Encryption())
 
     def seal(self, partial: PartialSet, manifest: Manifest) -> Path:
         """Writes the manifest last, then gives the set its name in one step."""
@@ -148,28 +104,37 @@ def read_set(path: Path) -> BackupSet:
     """
     # Bytes that are no UTF-8 become text that is no manifest.
     manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
-    size = sum(each.size for each in manifest.artifacts)
+    verified, proved = _note(path / _VERIFIED), _note(path / _PROVED)
     return BackupSet(
-        str(path), manifest, _noted(path / _VERIFIED), size, kept=is_kept(path), off_site=_noted(path / OFF_SITE)
+        path=str(path),
+        manifest=manifest,
+        verified=str(verified.get("at", "")),
+        size=sum(each.size for each in manifest.artifacts),
+        kept=is_kept(path),
+        off_site=str(_note(path / OFF_SITE).get("at", "")),
+        checksums_only=verified.get("checksums_only") is True,
+        proved=str(proved.get("at", "")),
+        proved_key=str(proved.get("key", "")),
     )
 
 
-def _noted(path: Path) -> str:
-    """The time in a small note beside the manifest, "" where there is none that can be read."""
+def _note(path: Path) -> dict[str, object]:
+    """What was noted beside a set, nothing where that cannot be read: it is no part of the set."""
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["at"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def checksum_problems(backup_set: BackupSet) -> tuple[str, ...]:
     """Reads every artifact back; a line for each that is missing, of another size or of other content."""
-    return tuple(
-        problem for each in backup_set.manifest.artifacts if (problem := _problem(Path(backup_set.path), each))
-    )
+    folder = Path(backup_set.path)
+    return tuple(problem for each in backup_set.manifest.artifacts if (problem := artifact_problem(folder, each)))
 
 
-def _problem(folder: Path, artifact: Artifact) -> str:
+def artifact_problem(folder: Path, artifact: Artifact) -> str:
+    """What is wrong with one artifact, "" where it is what was written."""
     path = folder / artifact.name
     try:
         size = path.stat().st_size
@@ -182,9 +147,15 @@ def _problem(folder: Path, artifact: Artifact) -> str:
     return "" if found == artifact.sha256 else f"{artifact.name}: its content is not what was written"
 
 
-def mark_verified(backup_set: BackupSet, at: str) -> None:
-    """Notes when a set was last found whole."""
-    write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps({"at": at}) + "\n")
+def mark_verified(backup_set: BackupSet, at: str, *, checksums_only: bool = False) -> None:
+    """Notes when a set was last found whole, and whether by its checksums only."""
+    note = {"at": at, "checksums_only": checksums_only}
+    write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps(note) + "\n")
+
+
+def mark_proved(backup_set: BackupSet, at: str, key: str) -> None:
+    """Notes when a private key last opened all of a set; `key` is its public half."""
+    write_atomically(Path(backup_set.path) / _PROVED, json.dumps({"at": at, "key": key}) + "\n")
 
 
 def mark_off_site(backup_set: BackupSet, note: str) -> None:

@@ -48,6 +48,36 @@ def _replace(path: Path, content: Iterable[str], mode: int) -> None:
     sync_folder(path.parent)
 
 
+def write_new(path: Path, content: str) -> None:
+    """A new private file, on disk when this returns; one that is there already is never replaced.
+
+    Raises CommandFailedError where it cannot be written or is there already; nothing new is left then.
+    """
+    with _said(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def write_stream(path: Path, chunks: Iterable[bytes]) -> None:
+    """A new private file with these chunks as its content.
+
+    Raises CommandFailedError where it cannot be written or is there already, and what the chunks raise.
+    """
+    with _said(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+
+
 def append_line(path: Path, line: str) -> None:
     """Adds a line of its own, also after one that a crash cut off, and returns only when it is on disk.
 

@@ -62,6 +62,12 @@ def dump_contents(image: str, folder: Path, name: str) -> Command:
     return docker(*argv, image, "--list", f"/set/{name}", purpose="Reading the dump's table of contents", timeout=600)
 
 
+def piped_contents(image: str) -> Command:
+    """The same from standard input, of a dump that lies nowhere in clear; it reads no further than it must."""
+    argv = (*_UNLOGGED, "-i", "--network", "none", "--entrypoint", "pg_restore", image, "--list")
+    return docker(*argv, purpose="Reading the dump's table of contents", timeout=600)
+
+
 def storage(stack: Stack, *, operation: str) -> Command:
     """The storage volume as a tar on standard output; marks and half-written files of ours are left out."""
     mount = ("--volume", f"{stack.volumes[RAILS]}:/volume:ro", "--network", "none", "--user", "0")

@@ -6,7 +6,9 @@ from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.operations.backup import BackedUp
+from chatwoot_ops.operations.backup_keys import KeysMade
 from chatwoot_ops.operations.backup_sets import Backups
+from chatwoot_ops.operations.key_proof import KeyProved
 from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
 from chatwoot_ops.operations.pushing import Pushed
@@ -20,17 +22,46 @@ def set_line(each: BackupSet) -> str:
     """One set in one line."""
     manifest = each.manifest
     newest, verified = manifest.data.newest_message or "no message", each.verified or "never"
+    verified += " (checksums only)" if each.checksums_only else ""
     off_site = f"off-site {each.off_site}" if each.off_site else "not off-site"
-    mark = ", kept" if each.kept else ""
+    marks = (", encrypted" if manifest.encryption.whole else "") + (", kept" if each.kept else "")
     return (
         f"{manifest.name:<28} {manifest.kind:<9} {show_size(each.size):>10}  {manifest.release:<12} "
-        f"newest message {newest:<28} verified {verified}, {off_site}{mark}"
+        f"newest message {newest:<28} verified {verified}, {off_site}{marks}"
     )
 
 
 def verified(result: BackupSet) -> list[str]:
     """A set that was read back now."""
+    if result.checksums_only:
+        said = (
+            "Every checksum was read back. The set is encrypted: its contents, the dump's table of contents among them,"
+        )
+        return [set_line(result), f"{said} were NOT read. Give --identity FILE for that."]
     return [set_line(result), "Every checksum and the dump's table of contents were read back."]
+
+
+def keys_made(result: KeysMade) -> list[str]:
+    """A key pair that was made now; the private half is never shown."""
+    said = (
+        "It stands in BACKUP_RECIPIENTS in .env now."
+        if result.added
+        else f"Write it into .env: BACKUP_RECIPIENTS={result.public} (after a comma where others stand there)."
+    )
+    return [
+        f"Public key: {result.public}",
+        said,
+        f"The private key is in {result.file}. It does not belong on this server: move it to two places elsewhere,",
+        "such as a password manager and a printed sheet, then delete it here. Without it nobody opens the sets.",
+        "BACKUP_ENCRYPT=all encrypts whole sets and not only the settings in them.",
+        "Prove what you keep after the next backup: invoke backup.keys --prove",
+    ]
+
+
+def key_proved(result: KeyProved) -> list[str]:
+    """A private key that opened a set now."""
+    size = show_size(result.size)
+    return [f"The private key of {result.key} opens {result.set}: {size} were read to the end, and its keys are right."]
 
 
 def backups(result: Backups) -> list[str]:

@@ -118,9 +118,8 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Pushed": keeping.pushed,
     "Pulled": keeping.pulled,
     "RemoteBackups": keeping.remote_backups,
-    "BackupSet": lambda result: [
-        keeping.set_line(result),
-        "Every checksum and the dump's table of contents were read back.",
-    ],
+    "BackupSet": keeping.verified,
+    "KeysMade": keeping.keys_made,
+    "KeyProved": keeping.key_proved,
     "Recovered": lambda result: [result.text],
 }

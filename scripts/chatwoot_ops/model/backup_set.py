@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
-DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", "settings.env.age"
+ENCRYPTED = ".age"
+DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", f"settings.env{ENCRYPTED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,14 @@ class Artifact:
     name: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """To which public keys (age1...) a set is encrypted, and whether all of it is (`whole`) or its settings only."""
+
+    recipients: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class Manifest:
     tool: str
     format: int = FORMAT
     note: str = ""
+    encryption: Encryption = field(default_factory=Encryption)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,8 @@ class BackupSet:
     """A sealed set in its folder, with the times of its last verification and of its off-site copy ("" for never).
 
     `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
+    `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
+    the private key of `proved_key` (its public half) last opened all of it.
     """
 
     path: str
@@ -95,6 +107,14 @@ class BackupSet:
     kept: bool = False
     needs: tuple[str, ...] = ()
     off_site: str = ""
+    checksums_only: bool = False
+    proved: str = ""
+    proved_key: str = ""
+
+    @property
+    def encrypted_artifacts(self) -> tuple[Artifact, ...]:
+        """The artifacts that only a private key opens."""
+        return tuple(each for each in self.manifest.artifacts if each.name.endswith(ENCRYPTED))
 
 
 def differences(wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = ()) -> tuple[str, ...]:

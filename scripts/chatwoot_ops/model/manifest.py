@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import FORMAT, Artifact, DataDigest, Manifest, StorageProof, TableDigest
+from chatwoot_ops.model.backup_set import FORMAT, Artifact, DataDigest, Encryption, Manifest, StorageProof, TableDigest
 
 _TEXTS = ("name", "kind", "created", "instance", "release", "image", "tool")
 _KNOWN = {
@@ -23,6 +23,7 @@ _KNOWN = {
     "data",
     "storage",
     "seal",
+    "encryption",
 }
 
 
@@ -73,6 +74,8 @@ def _manifest(raw: Mapping[str, Any]) -> Manifest:
         note=_text(raw, "note") if "note" in raw else "",
         data=parse_data(_object(raw["data"], "data")),
         storage=_storage(_object(raw["storage"], "storage")),
+        # Sets of format 1 have none; what of them is encrypted is told by its name.
+        encryption=_encryption(_object(raw["encryption"], "encryption")) if "encryption" in raw else Encryption(),
         fingerprints={name: _text(fingerprints, name) for name in fingerprints},
         artifacts=tuple(_artifact(_object(each, "artifacts")) for each in _list(raw, "artifacts")),
     )
@@ -87,6 +90,10 @@ def _storage(raw: Mapping[str, Any]) -> StorageProof:
         wrong=_texts(raw, "wrong"),
         orphaned=_texts(raw, "orphaned"),
     )
+
+
+def _encryption(raw: Mapping[str, Any]) -> Encryption:
+    return Encryption(_texts(raw, "recipients"), _flag(raw, "whole"))
 
 
 def _artifact(raw: Mapping[str, Any]) -> Artifact:

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from chatwoot_ops.model.backup_set import MANIFEST, Artifact
+from chatwoot_ops.model.backup_set import ENCRYPTED, MANIFEST, Artifact
 
 REMOTE, ENDPOINT, REGION = "BACKUP_REMOTE", "BACKUP_REMOTE_ENDPOINT", "BACKUP_REMOTE_REGION"
 ACCESS_KEY, SECRET_KEY = "BACKUP_REMOTE_ACCESS_KEY", "BACKUP_REMOTE_SECRET_KEY"
 REMOTE_SETTINGS = (REMOTE, ENDPOINT, REGION, ACCESS_KEY, SECRET_KEY)
 CLAIM, OFF_SITE = "claim.json", "off-site.json"
-_SEALED = ".age"
 _MEGABYTE = 1024 * 1024
 # S3 takes 10,000 parts of an object; fewer leave room for a size that was rounded.
 _SMALLEST_PART, _MOST_PARTS = 16 * _MEGABYTE, 9000
@@ -85,7 +84,7 @@ def part_size(size: int) -> int:
 
 def readable(artifacts: Iterable[Artifact]) -> tuple[str, ...]:
     """The artifacts that whoever owns the bucket can read."""
-    return tuple(each.name for each in artifacts if not each.name.endswith(_SEALED))
+    return tuple(each.name for each in artifacts if not each.name.endswith(ENCRYPTED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from chatwoot_ops.model.backup_settings import backup_problems
 from chatwoot_ops.model.remote import REMOTE_SETTINGS, half_set_remote, unusable_endpoint
 from chatwoot_ops.model.schema import Secrecy, SettingDefinition
 from chatwoot_ops.model.setting_types import wrong_with
@@ -94,6 +95,7 @@ def problems_of(
         lambda: _quoting(settings),
         lambda: _two_databases(given),
         lambda: _port_twice(settings),
+        lambda: backup_problems(settings.values),
         lambda: half_set_remote(settings.values),
         lambda: unusable_endpoint(settings.values),
     )

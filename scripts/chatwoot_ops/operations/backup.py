@@ -6,14 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from chatwoot_ops.adapters import age
-from chatwoot_ops.adapters.backup_store import BackupStore, PartialSet
+from chatwoot_ops.adapters.backup_store import BackupStore
+from chatwoot_ops.adapters.bridge import Bridge
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.commands import compose
 from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedError
 from chatwoot_ops.model.backup_set import (
     DATABASE_ARTIFACT,
+    ENCRYPTED,
     SETTINGS_ARTIFACT,
     STORAGE_ARTIFACT,
     BackupSet,
@@ -28,7 +30,8 @@ from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.digests import DIGEST, SEQUENCES, read_digest
-from chatwoot_ops.operations.storage import BLOBS, prove_archive
+from chatwoot_ops.operations.encryption import encryption_of
+from chatwoot_ops.operations.storage import BLOBS, prove_files, read_archive
 
 TOOL = "chatwoot-ops 0.1.0"
 LEFT_OUT = "settings and keys are not in this set (BACKUP_RECIPIENTS is empty): a restore needs --settings FILE"
@@ -88,13 +91,11 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "") -> Bac
 
 
 def _write_set(stack: Stack, host: Host, change: Change, store: BackupStore, note: str) -> BackupSet:
-    partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), "logical")
+    partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), "logical", encryption_of(stack))
     change.step("dump-database", "Dumping the database", partial=partial.folder.name)
     data, blobs = _dump(stack, host, change, partial)
     change.step("copy-storage", "Copying the storage volume")
-    with partial.artifact(STORAGE_ARTIFACT) as file:
-        host.processes.save_output(commands.storage(stack, operation=change.opening.id), file.write)
-    storage = prove_archive(partial.folder / STORAGE_ARTIFACT, blobs)
+    storage = _copy_storage(stack, host, change, partial, blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)
     change.step("seal", "Sealing the set")
@@ -130,12 +131,26 @@ def _dump(
     return replace(data, sequences=sequences), blobs
 
 
+def _copy_storage(
+    stack: Stack, host: Host, change: Change, partial: PartialSet, blobs: dict[str, tuple[int, str]]
+) -> StorageProof:
+    """The proof is made of what passes by: an encrypted archive cannot be read back here."""
+    with partial.artifact(STORAGE_ARTIFACT) as file, Bridge(read_archive) as reading:
+
+        def take(chunk: bytes) -> None:
+            file.write(chunk)
+            reading.write(chunk)
+
+        host.processes.save_output(commands.storage(stack, operation=change.opening.id), take)
+        found = reading.result()
+    return prove_files(found, blobs)
+
+
 def _write_settings(stack: Stack, partial: PartialSet) -> bool:
-    recipients = tuple(stack.settings["BACKUP_RECIPIENTS"].replace(",", " ").split())
-    if not recipients:
+    if not partial.encryption.recipients:
         return False
-    with partial.artifact(SETTINGS_ARTIFACT) as file:
-        file.write(age.seal(stack.env_file.read_text(encoding="utf-8"), recipients))
+    with partial.artifact(SETTINGS_ARTIFACT.removesuffix(ENCRYPTED), secret=True) as file:
+        file.write(stack.env_file.read_bytes())
     return True
 
 
@@ -156,6 +171,7 @@ def _manifest(stack: Stack, partial: PartialSet, contents: _Contents, created: s
         artifacts=tuple(partial.artifacts),
         tool=TOOL,
         note=note,
+        encryption=partial.encryption,
     )
 
 

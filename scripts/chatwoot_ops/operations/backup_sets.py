@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
 from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.operations.encrypted_sets import closed_problems, contents_problem
+from chatwoot_ops.operations.encryption import identity_of, opener_of_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +45,41 @@ def list_sets(stack: Stack, host: Host) -> Backups:
     return Backups(str(store.folder), sets, tuple(age_in_hours(each, host) for each in sets), store.damaged())
 
 
-def verify_set(stack: Stack, host: Host, name: str = "latest") -> BackupSet:
+def verify_set(stack: Stack, host: Host, name: str = "latest", *, given: str = "") -> BackupSet:
     """Reads back every artifact's checksum and the dump's own table of contents; notes the time in the set.
 
-    Raises BackupSetInvalidError naming everything that is wrong.
+    `given` is a file with a private key, or "-" to be asked for one. Without it an encrypted set is verified by its
+    checksums only, and both note and result say so. Raises BackupSetInvalidError naming everything that is wrong.
     """
     backup_set = store_of(stack).find(name)
+    identity = identity_of(host, given)
+    if identity is not None and backup_set.encrypted_artifacts:
+        opener_of_set(backup_set, identity)
     host.reporter.step(f"Verifying {backup_set.manifest.name}")
-    require_whole(stack, host, backup_set)
-    mark_verified(backup_set, host.clock.stamp())
+    require_whole(stack, host, backup_set, identity)
+    closed = backup_set.manifest.encryption.whole and identity is None
+    mark_verified(backup_set, host.clock.stamp(), checksums_only=closed)
     return store_of(stack).find(backup_set.path)
 
 
-def require_whole(stack: Stack, host: Host, backup_set: BackupSet) -> None:
-    """Raises BackupSetInvalidError unless every artifact is what was written and the dump can be read."""
+def require_whole(stack: Stack, host: Host, backup_set: BackupSet, identity: Identity | None = None) -> None:
+    """Raises BackupSetInvalidError unless every artifact is what was written and the dump can be read.
+
+    What is encrypted is looked into with a private key only, and then to its end.
+    """
     problems = checksum_problems(backup_set)
+    if not problems and identity is not None:
+        problems = closed_problems(backup_set, identity)
     if not problems:
-        command = commands.dump_contents(stack.images[DATABASE], Path(backup_set.path), DATABASE_ARTIFACT)
-        listed = host.processes.try_run(command)
-        problems = (
-            () if listed.code == 0 else (f"{DATABASE_ARTIFACT}: {host.processes.mask(listed.stderr.strip())[-200:]}",)
-        )
+        problems = tuple(filter(None, (_contents_problem(stack, host, backup_set, identity),)))
     if problems:
         remedy = "Take another set ('invoke backups'); this one is not used. Nothing was changed."
         raise BackupSetInvalidError(f"The set {backup_set.manifest.name} is damaged", details=problems, remedy=remedy)
+
+
+def _contents_problem(stack: Stack, host: Host, backup_set: BackupSet, identity: Identity | None) -> str:
+    if backup_set.manifest.encryption.whole:
+        return contents_problem(stack, host, backup_set, identity) if identity else ""
+    command = commands.dump_contents(stack.images[DATABASE], Path(backup_set.path), DATABASE_ARTIFACT)
+    listed = host.processes.try_run(command)
+    return "" if listed.code == 0 else f"{DATABASE_ARTIFACT}: {host.processes.mask(listed.stderr.strip())[-200:]}"

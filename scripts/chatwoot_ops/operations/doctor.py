@@ -1,4 +1,4 @@
-"""Everything that can be looked at: settings, secrets, machine, volumes, what was cut off, and the running stack."""
+"""Everything that can be looked at: settings, secrets, keys, machine, volumes, what was cut off, the running stack."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from chatwoot_ops.errors import SettingsInvalidError
 from chatwoot_ops.model.check import Check, failed, passed
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.budgets import budget_checks
+from chatwoot_ops.operations.key_proof import recipients_check
+from chatwoot_ops.operations.keys import keys_check
 from chatwoot_ops.operations.opening import Place, open_stack
 from chatwoot_ops.operations.preflight import preflight
 from chatwoot_ops.operations.secrets import check_secrets
@@ -15,7 +17,7 @@ from chatwoot_ops.operations.status import cut_off
 
 
 def doctor(place: Place, host: Host) -> tuple[Check, ...]:
-    """Preflight, secrets, cut-off operations, budgets, scheduled tasks and the quick smoke check, as one list.
+    """Preflight, secrets, cut-off operations, keys, budgets, scheduled tasks and the quick smoke check, as one list.
 
     Raises SettingsInvalidError when there is no settings file at all.
     """
@@ -27,7 +29,7 @@ def doctor(place: Place, host: Host) -> tuple[Check, ...]:
         return (*secrets, *found)
     host.processes.secrets = tuple(stack.settings.secrets().values())
     checks = (*secrets, passed("settings", "can work"), *preflight(stack, host), _cut_off(stack, host))
-    checks = (*checks, *budget_checks(stack, host))
+    checks = (*checks, recipients_check(stack), keys_check(stack, host), *budget_checks(stack, host))
     return (*checks, *smoke(stack, host, quick=True))
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import database
+from chatwoot_ops.errors import OpsError
+from chatwoot_ops.model.check import Check, Outcome, failed, passed
 from chatwoot_ops.model.encrypted import Keys, WrongKeyError, derive_keys, is_encrypted, open_value
+from chatwoot_ops.model.stack import Stack
 
 # Columns that may hold encrypted values (recordings/README.md, Keys).
 COLUMNS = {
@@ -55,6 +60,23 @@ def key_problems(samples: list[tuple[str, str]], settings: Mapping[str, str]) ->
         return tuple(f"{column}: encrypted, and .env has no encryption keys" for column in columns)
     closed = {column for column, value in samples if not _opens(value, keys)}
     return tuple(f"{column}: the encryption keys in .env do not open it" for column in sorted(closed))
+
+
+def keys_check(stack: Stack, host: Host) -> Check:
+    """Opens rows of the running database with the keys in `.env`: Chatwoot itself shows no error for wrong ones."""
+    name, remedy = "encryption keys", "See docs/runbooks/key-lost.md"
+    command = database.query(stack, host.compose, SAMPLES, purpose="Reading encrypted rows")
+    try:
+        lines = iter(host.processes.run(command).stdout.splitlines())
+        samples = read_samples(lambda: next(lines))
+    except (OpsError, StopIteration):
+        return failed(name, "could not be tried: the database does not answer", "Type 'invoke status'")
+    if not samples:
+        return Check(name, Outcome.NOT_CONFIGURED, "nothing is encrypted yet, so the keys in .env could not be tried")
+    problems = key_problems(samples, stack.settings.values)
+    if problems:
+        return failed(name, "; ".join(problems), remedy)
+    return passed(name, f"open {len(samples)} encrypted values in {len({column for column, _ in samples})} columns")
 
 
 def _opens(value: str, keys: Keys) -> bool:

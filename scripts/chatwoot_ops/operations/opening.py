@@ -73,5 +73,5 @@ def unchecked_stack(place: Place, file: EnvFile) -> Stack:
 def open_with(place: Place, host: Host) -> Stack:
     """The stack, its settings checked, and its secrets known to the host so that no output holds them."""
     stack = open_stack(place)
-    host.processes.secrets = tuple(stack.settings.secrets().values())
+    host.processes.secrets = (*host.processes.secrets, *stack.settings.secrets().values())
     return stack

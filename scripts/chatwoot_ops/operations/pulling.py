@@ -129,10 +129,18 @@ def _fetch_artifacts(
         raise BackupSetInvalidError(text, details=tuple(filter(None, problems)), remedy=remedy)
 
 
-def holds_whole_settings(settings: str) -> bool:
-    """Whether a settings file can become a stack's `.env`, or only leads to the remote."""
-    values: Mapping[str, str] = read_text_values(given_settings(Given(settings=settings), Path()))
-    return bool(values.get("SECRET_KEY_BASE"))
+def brought_near(place: Place, host: Host, where: Mapping[str, str], settings: str) -> tuple[Mapping[str, str], str]:
+    """A restore's source and settings file, the set fetched where it is to come from off-site, also for a dry run.
+
+    A settings file that only leads to the remote has done its work then. Raises SettingsInvalidError for two sources.
+    """
+    if not where.get("remote"):
+        return where, settings
+    if where["dump"]:
+        raise SettingsInvalidError("A restore has one source: --dump or --from-remote", remedy="Nothing was changed.")
+    path = pull(place, host, where["set"], settings).set.path
+    given = read_text_values(given_settings(Given(settings=settings), Path())) if settings else {}
+    return {**where, "set": path}, settings if given.get("SECRET_KEY_BASE") else ""
 
 
 def finish_pull(place: Place, _: Stack, host: Host, journal: Journal) -> None:

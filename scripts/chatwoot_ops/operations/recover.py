@@ -13,17 +13,18 @@ from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations import recover_sets
 from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.backup_keys import finish_keys
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
+from chatwoot_ops.operations.finish_restore import finish_restore, with_identity
 from chatwoot_ops.operations.migrate import migrate_again
+from chatwoot_ops.operations.opened_sets import drop_opened
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
 from chatwoot_ops.operations.recover_sets import Action, close
-from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upgrade
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
-from chatwoot_ops.operations.source import source_again
-from chatwoot_ops.operations.swapping import finish_swapped, undo_restore
+from chatwoot_ops.operations.swapping import undo_restore
 from chatwoot_ops.operations.undo_setup import undo_setup
 
 
@@ -37,10 +38,11 @@ class Recovered:
     text: str
 
 
-def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = False) -> Recovered:
+def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = False, identity: str = "") -> Recovered:
     """Shows the operation that was cut off; finishes or undoes it when told to.
 
-    Raises RefusedError for both flags at once, while the operation still runs, and where an undo would lose data.
+    `identity` is a file with the private key of the encrypted set that a restore is finished from. Raises RefusedError
+    for both flags at once, while the operation still runs, and where an undo would lose data.
     """
     stack = unchecked_stack(place, existing_or_example(place))
     journal = store_of(stack, host).read()
@@ -62,7 +64,8 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     host.processes.secrets = tuple(stack.settings.secrets().values())
     host.reporter.step(f"Ending what '{name}' left running")
     end_one_offs(stack, host)
-    result = action(place, stack, host, journal)
+    drop_opened(stack)
+    result = action(place, stack, host, with_identity(journal, identity))
     text = f"'{name}' was {'finished' if finish else 'undone'}.{_made_password(result)}"
     return Recovered(name, journal.last_step, ended=True, text=text)
 
@@ -113,13 +116,7 @@ def _undo_down(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
 
 
 def _finish_restore(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    """Begins again where the old cluster still serves; otherwise what was swapped in is proved."""
-    if finish_swapped(stack, host, journal):
-        return
-    undo_restore(stack, host, journal)
-    options = dict(journal.opening.options)
-    source = source_again(stack, options.pop("source"))
-    restore(stack, host, source, RestoreOptions(**{**options, "yes": True}))
+    finish_restore(stack, host, journal)
 
 
 def _finish_upgrade(place: Place, _: Stack, host: Host, journal: Journal) -> None:
@@ -135,6 +132,7 @@ FINISH: dict[str, Action] = {
     ),
     "migrate": lambda _, stack, host, journal: migrate_again(stack, host, journal),
     **recover_sets.FINISH,
+    "backup.keys": lambda _, stack, host, journal: finish_keys(stack, host, journal),
     "restore": _finish_restore,
     "upgrade": _finish_upgrade,
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
@@ -143,6 +141,7 @@ FINISH: dict[str, Action] = {
     "undo-up": _stop,
     "undo-secrets": close,
     "undo-migrate": close,
+    "undo-backup.keys": close,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
@@ -152,6 +151,7 @@ UNDO: dict[str, Action] = {
     "down": _undo_down,
     "migrate": close,
     **recover_sets.UNDO,
+    "backup.keys": close,
     "restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
     "upgrade": lambda _, stack, host, journal: undo_upgrade(stack, host, journal),
     "rollback": lambda place, _, host, journal: roll_back(place, host, yes=True, resume=journal),
@@ -160,5 +160,6 @@ UNDO: dict[str, Action] = {
     "undo-up": _stop,
     "undo-secrets": close,
     "undo-migrate": close,
+    "undo-backup.keys": close,
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }

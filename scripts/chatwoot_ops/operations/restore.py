@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
+from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import docker, staging
 from chatwoot_ops.errors import (
     ConfirmationMissingError,
     OpsError,
-    SettingsInvalidError,
 )
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.intended import Intended
@@ -19,11 +19,13 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import require_whole
 from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.encryption import identity_for, identity_of
 from chatwoot_ops.operations.images import get_images
 from chatwoot_ops.operations.loss import loss_of_restore
+from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
-from chatwoot_ops.operations.pulling import holds_whole_settings, pull
+from chatwoot_ops.operations.pulling import brought_near
 from chatwoot_ops.operations.restore_settings import (
     BEFORE_RESTORE,
     Given,
@@ -68,10 +70,11 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
 
     Raises what restore raises before it touches anything.
     """
-    where, options = _near(place, host, where, options)
+    where, settings = brought_near(place, host, where, options.settings)
+    options = replace(options, settings=settings)
     stack = open_with(place, host)
     source = named_source(stack, where)
-    keys = fitting_keys(stack, host, source, options)
+    keys = fitting_keys(stack, host, source, options, opener(host, source, options))
     brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
     return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
 
@@ -84,54 +87,60 @@ def named_source(stack: Stack, where: Mapping[str, str]) -> Source:
 
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
-    where, options = _near(place, host, where, options)
-    bring_settings(place, Given(where["set"], options.identity, options.settings))
+    where, settings = brought_near(place, host, where, options.settings)
+    options = replace(options, settings=settings)
+    identity = identity_of(host, options.identity) if not place.env_file.exists() else None
+    given = Given(where["set"], identity, options.settings)
+    identity = bring_settings(place, host, given, ask=not where["dump"])
     stack = open_with(place, host)
-    return restore(stack, host, named_source(stack, where), options)
-
-
-def _near(
-    place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions
-) -> tuple[Mapping[str, str], RestoreOptions]:
-    """The set fetched first where it is to come from off-site, also for a dry run; it stays among the sets here.
-
-    A settings file that only leads to the remote has done its work then.
-    """
-    if not where.get("remote"):
-        return where, options
-    if where["dump"]:
-        raise SettingsInvalidError("A restore has one source: --dump or --from-remote", remedy="Nothing was changed.")
-    path = pull(place, host, where["set"], options.settings).set.path
-    whole = bool(options.settings) and holds_whole_settings(options.settings)
-    return {**where, "set": path}, replace(options, settings=options.settings if whole else "")
+    return restore(stack, host, named_source(stack, where), options, identity=identity)
 
 
 def restore(
-    stack: Stack, host: Host, source: Source, options: RestoreOptions, *, resume: Journal | None = None
+    stack: Stack,
+    host: Host,
+    source: Source,
+    options: RestoreOptions,
+    *,
+    resume: Journal | None = None,
+    identity: Identity | None = None,
 ) -> Restored:
-    """Replaces the data by the source's.
+    """Replaces the data by the source's; `identity` is a private key that was read already.
 
     Raises BackupSetInvalidError or ReleaseRefusedError before anything is touched, ConfirmationMissingError when the
     loss was not confirmed, RestoreFailedError when the old data serves, NothingServesError when it does not.
     """
-    keys = fitting_keys(stack, host, source, options)
+    identity = identity or opener(host, source, options)
+    keys = fitting_keys(stack, host, source, options, identity)
     if resume is None:
         _confirm(stack, host, source, options)
     noted = {"source": source.noted(), **asdict(options)}
     host.processes.secrets = (*host.processes.secrets, *keys.values())
     with changing(stack, host, "restore", noted, resume=resume) as change, host.timed() as spent:
         make_ready(stack, host, change)
-        restored = _restore(with_keys(stack, keys), host, source, options, change, keys)
+        with opened_source(stack, change, source, identity) as readable:
+            restored = _restore(with_keys(stack, keys), host, readable, options, change, keys)
     return replace(restored, seconds=round(spent[0], 1))
 
 
-def fitting_keys(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> dict[str, str]:
+def opener(host: Host, source: Source, options: RestoreOptions) -> Identity | None:
+    """The private key that opens the source, where it needs one or one was named; asked for at a terminal.
+
+    Raises BackupSetInvalidError naming the public keys whose private half it would have to be.
+    """
+    return identity_for(host, source.set, options.identity) if source.set else identity_of(host, options.identity)
+
+
+def fitting_keys(
+    stack: Stack, host: Host, source: Source, options: RestoreOptions, identity: Identity | None
+) -> dict[str, str]:
     """The keys that the source brings with it, once it was verified and found to fit this stack."""
     if source.set is not None:
         host.reporter.step(f"Verifying {source.name}")
-        require_whole(stack, host, source.set)
+        require_whole(stack, host, source.set, identity)
+        require_room_to_open(stack, host, source.set)
     set_name = source.set.path if source.set else ""
-    keys = keys_given(stack, Given(set_name, options.identity, options.settings))
+    keys = keys_given(stack, Given(set_name, identity, options.settings))
     refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
     return keys
 

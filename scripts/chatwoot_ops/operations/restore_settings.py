@@ -9,14 +9,17 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from chatwoot_ops.adapters import age
+from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.files import ensure_private_folder, write_atomically
+from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import SETTINGS_ARTIFACT
 from chatwoot_ops.model.encrypted import FINGERPRINTED
 from chatwoot_ops.model.settings import Settings
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.encryption import ask_key, identity_for, opener_of_set
 from chatwoot_ops.operations.opening import Place
 
 # An upgrade's copy is kept for a rollback, through restores that fail in between.
@@ -28,7 +31,7 @@ class Given:
     """Where the operator says that settings are: a set and the private key that opens it, or a plain file."""
 
     set_name: str = ""
-    identity: str = ""
+    identity: Identity | None = None
     settings: str = ""
 
 
@@ -43,22 +46,42 @@ def given_settings(given: Given, folder: Path) -> str:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise BackupSetInvalidError(f"{given.settings} cannot be read: {why}") from error
-    if not given.identity:
+    if given.identity is None:
         return ""
-    sealed = Path(BackupStore(folder).find(given.set_name).path) / SETTINGS_ARTIFACT
-    if not sealed.is_file():
+    found = BackupStore(folder).find(given.set_name)
+    sealed = Path(found.path) / SETTINGS_ARTIFACT
+    if not (found.encrypted_artifacts and sealed.is_file()):
         raise BackupSetInvalidError("The set holds no settings", remedy="Give them with --settings FILE.")
-    return age.unseal(sealed.read_bytes(), Path(given.identity))
+    opener_of_set(found, given.identity)
+    return age.unseal(sealed.read_bytes(), given.identity).decode()
 
 
-def bring_settings(place: Place, given: Given) -> bool:
-    """On an empty machine: writes `.env` from what was given; says whether it did."""
+def bring_settings(place: Place, host: Host, given: Given, *, ask: bool) -> Identity | None:
+    """On an empty machine: writes `.env` from what was given; returns the private key that it opened them with.
+
+    With `ask` a key that was not given is asked for at a terminal, where the set has settings to open.
+    """
     if place.env_file.exists():
-        return False
-    text = given_settings(given, place.env_file.parent / "backups")
+        return None
+    folder = place.env_file.parent / "backups"
+    identity = given.identity or (_typed_for(BackupStore(folder), host, given) if ask else None)
+    text = given_settings(replace(given, identity=identity), folder)
     if text:
         write_env_file(place.env_file, text)
-    return bool(text)
+    return identity
+
+
+def _typed_for(store: BackupStore, host: Host, given: Given) -> Identity | None:
+    if given.settings:
+        return None
+    try:
+        found = store.find(given.set_name)
+    except BackupSetInvalidError:
+        # That there are no settings is said first.
+        return None
+    if found.manifest.encryption.whole:
+        return identity_for(host, found, "")
+    return ask_key(host) if found.encrypted_artifacts else None
 
 
 def keys_given(stack: Stack, given: Given) -> dict[str, str]:

@@ -73,7 +73,8 @@ def _last_backup(stack: Stack, host: Host) -> str:
         return ""
     newest = sets[-1]
     facts = [f"{newest.manifest.name}, {age_in_hours(newest, host)} hours old"]
-    facts.append(f"verified {newest.verified}" if newest.verified else "never verified")
+    verified = f"verified {newest.verified}" if newest.verified else "never verified"
+    facts.append(verified + (" (checksums only)" if newest.checksums_only else ""))
     if stack.settings["BACKUP_REMOTE"]:
         facts.append(f"off-site {newest.off_site}" if newest.off_site else "not off-site: type invoke push")
     return ", ".join(facts)

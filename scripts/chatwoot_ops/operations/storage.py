@@ -80,16 +80,15 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> StoredFile:
     return StoredFile(size, b64encode(digest.digest()).decode())
 
 
-def prove_archive(path: Path, blobs: dict[str, tuple[int, str]]) -> StorageProof:
-    """The proof of an archive on disk against these rows.
+def read_archive(archive: IO[bytes]) -> dict[str, StoredFile]:
+    """Every file of a tar stream by its key.
 
     Raises BackupSetInvalidError for an archive that is damaged or cut off.
     """
     try:
-        with path.open("rb") as file:
-            return Proving(blobs, dict(files_in_archive(file))).proof()
+        return dict(files_in_archive(archive))
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise BackupSetInvalidError(f"{path} is damaged or cut off", details=(str(error),)) from error
+        raise BackupSetInvalidError("The storage archive is damaged or cut off", details=(str(error),)) from error
 
 
 def prove_files(found: dict[str, StoredFile], blobs: dict[str, tuple[int, str]]) -> StorageProof:
