@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from json import JSONDecodeError
 from pathlib import Path
 
 from chatwoot_ops.adapters.clock import Clock
@@ -119,8 +120,8 @@ class FakeProcesses(Processes):
         self.sessions.append(session)
         try:
             yield session
-        except SessionEndedError:
-            raise self._failure(command, "it ended too early") from None
+        except (SessionEndedError, JSONDecodeError):
+            raise self._failure(command, "it ended too early, or its answer was cut off") from None
 
 
 class FakeClock(Clock):

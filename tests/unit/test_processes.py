@@ -1,5 +1,6 @@
 """Real processes: secrets masked, time limits kept, children that do not outlive us."""
 
+import json
 import os
 import signal
 import subprocess
@@ -150,3 +151,28 @@ def eventually(condition):
             return found
         time.sleep(0.02)
     return condition()
+
+
+def answer_of(processes, script):
+    command = Command((sys.executable, "-c", script), "Reading one snapshot")
+    with processes.session(command) as session:
+        return json.loads(session.read_line())
+
+
+@pytest.mark.parametrize("said", ["", "[1, 2", "\n"])
+def test_a_session_that_breaks_off_is_a_failure_with_the_programs_own_words(processes, said):
+    script = f"import sys; print({said!r}, end=''); print('server closed', file=sys.stderr); sys.exit(3)"
+    with pytest.raises(CommandFailedError, match="exited with 3") as caught:
+        answer_of(processes, script)
+    assert caught.value.details == ("server closed",)
+
+
+def test_a_session_whose_answer_is_none_is_ended_although_the_program_would_go_on(processes, monkeypatch):
+    monkeypatch.setattr(adapter, "INTERRUPT_GRACE_SECONDS", 0.5)
+    with pytest.raises(CommandFailedError, match="exited with -9"):
+        answer_of(processes, "import time; print('{', flush=True); time.sleep(600)")
+
+
+def test_a_session_that_ends_well_but_too_early_is_a_failure(processes):
+    with pytest.raises(CommandFailedError, match="its answer was cut off"):
+        answer_of(processes, "print('{')")

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +18,7 @@ from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.run_note import RunNote, parse_note, to_json
 from chatwoot_ops.operations import scheduled_run
 from chatwoot_ops.operations.schedule import wanted_files
+from chatwoot_ops.operations.schedule_install import install_schedule
 from chatwoot_ops.operations.scheduled_run import run_scheduled
 from chatwoot_ops.operations.watching import scheduled_checks, troubles
 from fakes import NOW, OK, REFUSED, fake_host
@@ -312,6 +314,22 @@ def test_a_schedule_that_differs_from_the_settings_is_a_warning(tmp_path, stack,
     install(stack, host)
     changed = stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, BACKUP_SCHEDULE="daily 03:30")
     assert outcome(changed, host, "schedule")[0] is Outcome.WARN
+
+
+def test_a_schedule_that_was_removed_leaves_no_failure_behind(stack, host, notes):
+    install(stack, host)
+    notes.write(RunNote("verify", HALF_PAST_TWO, HALF_PAST_TWO, code=13, text="damaged"))
+    host.processes.on("sudo -n", "").on_call("rm -f", lambda command: remove(command.argv[4:]))
+    install_schedule(stack, host, remove=True, yes=True)
+    assert [(each.name, each.outcome) for each in scheduled_checks(stack, host)] == [
+        ("schedule", Outcome.NOT_CONFIGURED)
+    ]
+
+
+def remove(paths):
+    for path in paths:
+        Path(path).unlink()
+    return Finished(0, "", "")
 
 
 def test_a_schedule_whose_files_are_gone_is_a_failure(stack, host, notes):

@@ -56,6 +56,7 @@ class Drain:
     def _read(self, pipe: IO[bytes] | None) -> None:
         for line in pipe or ():
             self._lines.append(line.decode(errors="replace"))
+        close(pipe)
 
     def text(self) -> str:
         """What was read, once the pipe is at its end."""
@@ -68,5 +69,12 @@ def write_all(pipe: IO[bytes], chunks: Iterable[bytes]) -> None:
     with suppress(BrokenPipeError):
         for chunk in chunks:
             pipe.write(chunk)
-    with suppress(BrokenPipeError):
-        pipe.close()
+    close(pipe)
+
+
+def close(*pipes: IO[bytes] | None) -> None:
+    """Closes our ends, also where the program is gone already."""
+    for pipe in pipes:
+        with suppress(BrokenPipeError):
+            if pipe:
+                pipe.close()

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from json import JSONDecodeError
 
-from chatwoot_ops.adapters.pipes import INTERRUPT_GRACE_SECONDS, Drain, Session, SessionEndedError, write_all
+from chatwoot_ops.adapters.child import die_with_parent, environment_of
+from chatwoot_ops.adapters.pipes import INTERRUPT_GRACE_SECONDS, Drain, Session, SessionEndedError, close, write_all
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.command import Command, Finished
 
 LAST_LINES = 15
 CHUNK_BYTES = 1024 * 1024
 _MASK = "********"
-_PR_SET_PDEATHSIG = 1
 _SHORTEST_MASKED = 6
-
-
-def _die_with_parent() -> None:
-    # A child that outlives a killed parent would go on changing the stack behind the journal's back.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _environment(command: Command) -> dict[str, str]:
-    inherited = {key: value for key, value in os.environ.items() if key not in command.without}
-    return {**inherited, **command.environment}
 
 
 @dataclass(slots=True)
@@ -120,20 +109,22 @@ class Processes:
     def session(self, command: Command) -> Iterator[Session]:
         """A program that is talked to line by line; it ends with the block.
 
-        Raises CommandFailedError when it ended by itself, or badly.
+        Raises CommandFailedError when it ended by itself, or badly, or with an answer that was cut off.
         """
         child = self._start_binary(command, subprocess.PIPE)
         errors = Drain(child.stderr)
         try:
             yield Session(child.stdin, child.stdout)
             child.wait(timeout=INTERRUPT_GRACE_SECONDS)
-        except SessionEndedError:
-            child.wait()
+        except (SessionEndedError, JSONDecodeError):
+            self._kill(child, gently=True)
             self._require_end(command, child, errors)
-            raise self._failure(command, "it ended too early") from None
+            raise self._failure(command, "it ended too early, or its answer was cut off") from None
         except BaseException:
             self._kill(child)
             raise
+        finally:
+            close(child.stdin, child.stdout)
         self._require_end(command, child, errors)
 
     def _require_end(self, command: Command, child: subprocess.Popen[bytes], errors: Drain) -> None:
@@ -147,18 +138,19 @@ class Processes:
         try:
             return subprocess.Popen(
                 command.argv,
-                env=_environment(command),
+                env=environment_of(command),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - as above
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - as above
             )
         except OSError as error:
             raise self._failure(command, f"{command.argv[0]}: {error.strerror}") from error
 
     @staticmethod
-    def _kill(child: subprocess.Popen[bytes]) -> None:
-        child.terminate()
+    def _kill(child: subprocess.Popen[bytes], *, gently: bool = False) -> None:
+        """Gently, it may end by itself first: its own exit code and last words say more than a signal's."""
+        close(child.stdin) if gently else child.terminate()
         try:
             child.wait(timeout=INTERRUPT_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -166,19 +158,17 @@ class Processes:
             child.wait()
 
     def _start(self, command: Command, *, merge: bool = False) -> subprocess.Popen[str]:
-        pipe = None if command.interactive else subprocess.PIPE
+        pipe, nothing = (None, None) if command.interactive else (subprocess.PIPE, subprocess.DEVNULL)
         try:
             return subprocess.Popen(
                 command.argv,
-                env=_environment(command),
-                stdin=subprocess.PIPE
-                if command.stdin is not None
-                else (None if command.interactive else subprocess.DEVNULL),
+                env=environment_of(command),
+                stdin=nothing if command.stdin is None else subprocess.PIPE,
                 stdout=pipe,
                 stderr=subprocess.STDOUT if merge else pipe,
                 text=True,
                 errors="replace",
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - single-threaded here, and there is no other way
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - single-threaded here, and there is no other way
             )
         except OSError as error:
             raise self._failure(command, f"{command.argv[0]}: {error.strerror}") from error

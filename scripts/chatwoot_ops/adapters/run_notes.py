@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
+from chatwoot_ops.adapters.files import ensure_private_folder, remove_file, write_atomically
 from chatwoot_ops.model.run_note import RunNote, parse_note, to_json
 
 
@@ -42,13 +42,15 @@ class RunNotes:
             raise ValueError(f"it cannot be read: {error.strerror}") from error
 
     def installed(self, at: str) -> None:
-        """Notes since when there is a schedule; "" for no more."""
+        """Notes since when there is a schedule."""
         self._prepare()
-        if at:
-            write_atomically(self._since, f"{at}\n")
-            return
-        self._since.unlink(missing_ok=True)
-        sync_folder(self._folder)
+        write_atomically(self._since, f"{at}\n")
+
+    def forget(self) -> None:
+        """Forgets schedule and runs: what no longer runs by itself can neither fail nor be missed."""
+        for path in (self._since, *self._folder.glob("*.json")):
+            if path.exists():
+                remove_file(path)
 
     def since(self) -> datetime | None:
         """Since when there is a schedule, None where there is none.

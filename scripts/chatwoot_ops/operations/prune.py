@@ -156,7 +156,7 @@ def confirm(plan: Pruned, host: Host, *, yes: bool) -> None:
 
 
 def _finish_what_was_begun(stack: Stack, change: Change) -> None:
-    change.step("finish-removals", "Ending removals that were cut off")
+    change.step("finish-removals", "Looking for removals that were cut off")
     left = finish_removals(stack.backup_folder)
     if left:
         remedy = f"Look at the rights of {stack.backup_folder}, then run it again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def _changes(wanted: Files, present: Files) -> tuple[str, ...]:
     return (*written, *removed, *(f"enable {name}" for name in _timers(wanted)))
 
 
-def _timers(files: Files) -> tuple[str, ...]:
+def _timers(files: Iterable[Path]) -> tuple[str, ...]:
     return tuple(path.name for path in files if path.suffix == ".timer")
 
 
@@ -121,7 +121,7 @@ def _apply(stack: Stack, change: Change, wanted: Files) -> None:
     present = present_files(stack, host)
     stale = tuple(path for path in present if path not in wanted)
     with_systemd = host.machine.scheduler() == SYSTEMD
-    if with_systemd and (timers := _timers(dict.fromkeys(stale, ""))):
+    if with_systemd and (timers := _timers(stale)):
         host.processes.run(commands.systemctl(sudo, "disable", "--now", *timers))
     for path, text in wanted.items():
         for command in commands.write_system_file(sudo, path, text):
@@ -131,7 +131,10 @@ def _apply(stack: Stack, change: Change, wanted: Files) -> None:
         host.processes.run(commands.remove_system_files(sudo, *unwanted))
     if with_systemd:
         _start(host, sudo, _timers(wanted))
-    RunNotes(stack.state_folder).installed(host.clock.stamp() if wanted else "")
+    if wanted:
+        RunNotes(stack.state_folder).installed(host.clock.stamp())
+    else:
+        RunNotes(stack.state_folder).forget()
 
 
 def _start(host: Host, sudo: tuple[str, ...], timers: tuple[str, ...]) -> None:
