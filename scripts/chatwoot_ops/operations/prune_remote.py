@@ -7,6 +7,7 @@ from datetime import datetime
 
 from chatwoot_ops.adapters.backup_store import mark_off_site
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.retention import Candidate, decide
 from chatwoot_ops.model.stack import Stack
@@ -31,22 +32,26 @@ def planned_remote(stack: Stack, host: Host) -> Pruned:
     policy, own = policy_of(stack), stack.settings["CHATWOOT_INSTANCE_ID"]
     found = list_remote(stack, host)
     mine = {each.manifest.name: each for each in found.sets if each.manifest.instance == own}
-    marked = {each.manifest.name for each in store_of(stack).sets() if each.kept}
+    here = {each.manifest.name: each for each in store_of(stack).sets()}
     note = note_of_the_way_back(stack)
     protected = {name: BEFORE_UPGRADE for name, each in mine.items() if note and each.manifest.note.startswith(note)}
-    verdicts = decide([_candidate(each, marked) for each in mine.values()], policy, protected)
+    verdicts = decide([_candidate(each, here.get(name)) for name, each in mine.items()], policy, protected)
     sets = (
         PrunedSet(each.name, mine[each.name].manifest.created, mine[each.name].size, each.kept_by) for each in verdicts
     )
     return Pruned(found.remote, tuple(sets), (*found.damaged, *found.unfinished))
 
 
-def _candidate(copy: RemoteSet, marked: set[str]) -> Candidate:
-    manifest = copy.manifest
-    made = datetime.fromisoformat(manifest.created)
-    # The newest one that was read back stays, whatever the rules say.
-    whole, kept = bool(copy.off_site), manifest.name in marked
-    return Candidate(manifest.name, manifest.sequence, made, verified=whole, marked=kept)
+def _candidate(copy: RemoteSet, here: BackupSet | None) -> Candidate:
+    """A copy as the rules see it: the newest one that was read back stays, as the last verified set does here."""
+    return Candidate(
+        copy.manifest.name,
+        copy.manifest.sequence,
+        datetime.fromisoformat(copy.manifest.created),
+        verified=bool(copy.off_site),
+        marked=here is not None and here.kept,
+        needs=here.needs if here else (),
+    )
 
 
 def prune_remote(stack: Stack, host: Host, *, yes: bool = False, resume: Journal | None = None) -> Pruned:
