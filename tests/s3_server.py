@@ -103,7 +103,7 @@ class S3Server:
             *(f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}", "-filer", f"-filer.port={filer}"),
             *(f"-filer.port.grpc={filer_grpc}", f"-filer.localSocket={self.folder / 'filer'}", "-s3"),
             *(f"-s3.port={self.port}", f"-s3.port.grpc={grpc}", f"-s3.config={config}"),
-            *(f"-s3.port.https={self.tls_port}", *self.more),
+            *(f"-s3.port.https={self.tls_port}", "-s3.port.iceberg=0", "-s3.port.lance=0", *self.more),
         ]
         with (self.folder / "output").open("wb") as output:
             self.process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder)
