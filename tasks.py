@@ -172,17 +172,19 @@ def migrate(_: Context, json: bool = False) -> None:
 
 @task(
     help={
-        "verify": "Take none; read back every checksum and the dump's table of contents of a set that is there.",
+        "verify": "Take none; read back every checksum, and a dump's table of contents, of a set that is there.",
         "set": "Which set to verify: its name, or latest.",
         "no-push": "Leave the set here, also where BACKUP_REMOTE is set.",
+        "kind": "logical or physical (else BACKUP_KIND).",
         "identity": "With --verify: file with the age private key that opens an encrypted set, or - to type it.",
         "json": "One JSON object on standard output.",
     }
 )
-def backup(
+def backup(  # noqa: PLR0917 - each is a flag
     _: Context,
     verify: bool = False,
     set: str = "latest",  # noqa: A002 - the flag's name
+    kind: str = "",
     identity: str = "",
     no_push: bool = False,
     json: bool = False,
@@ -195,7 +197,8 @@ def backup(
     from chatwoot_ops.operations.pushing import back_up_off_site
 
     look = functools.partial(backup_sets.verify_set, name=set, given=identity)
-    act = look if verify else functools.partial(back_up_off_site, push_it=not no_push)
+    take = functools.partial(back_up_off_site, kind=kind, push_it=not no_push)
+    act = look if verify else take
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 

@@ -16,25 +16,28 @@ from chatwoot_ops.commands.staging import JOBS, LOAD, SERVER
 from chatwoot_ops.model.stack import DATABASE, Stack
 
 # The file is on disk and has a checksum when it ends.
-_BACKUP = 'set -e; file=$1; shift; docker exec "$@" > "$file"; sha256sum "$file" > "$file.sha256"; sync "$file"'
+TO_FILE = 'set -e; file=$1; shift; docker exec "$@" > "$file"; sha256sum "$file" > "$file.sha256"; sync "$file"'
 
 
-def _docker(*argv: str, check: bool = True) -> str:
+def docker(*argv: str, check: bool = True) -> str:
+    """What a Docker call answers."""
     return subprocess.run(("docker", *argv), check=check, capture_output=True, text=True).stdout.strip()
 
 
-def _container(stack: Stack) -> str:
+def container(stack: Stack) -> str:
+    """The database's container."""
     return f"{stack.project}-{DATABASE}-1"
 
 
 def compression(stack: Stack) -> str:
     """The first of our methods that this pg_dump has; ours tries them too."""
-    try_it = ("exec", _container(stack), "pg_dump", "-U", "postgres", "-d", "template1", "-s", "-Fc")
-    tries = (each for each in COMPRESSIONS if _succeeds(*try_it, f"--compress={each}"))
+    try_it = ("exec", container(stack), "pg_dump", "-U", "postgres", "-d", "template1", "-s", "-Fc")
+    tries = (each for each in COMPRESSIONS if succeeds(*try_it, f"--compress={each}"))
     return next(tries)
 
 
-def _succeeds(*argv: str) -> bool:
+def succeeds(*argv: str) -> bool:
+    """Whether a Docker call ends with 0."""
     return subprocess.run(("docker", *argv), check=False, capture_output=True).returncode == 0
 
 
@@ -42,9 +45,9 @@ def back_up(stack: Stack, method: str) -> dict[str, float]:
     """Seconds and bytes of `docker exec ... pg_dump -Fc` to a file, `sha256sum` and `sync`."""
     folder = stack.backup_folder.parent / "bare"
     folder.mkdir()
-    dump = (_container(stack), "pg_dump", "-Fc", f"--compress={method}", *where(stack))
+    dump = (container(stack), "pg_dump", "-Fc", f"--compress={method}", *where(stack))
     began = perf_counter()
-    subprocess.run(("sh", "-c", _BACKUP, "sh", folder / "dump", *dump), check=True)
+    subprocess.run(("sh", "-c", TO_FILE, "sh", folder / "dump", *dump), check=True)
     seconds = perf_counter() - began
     size = (folder / "dump").stat().st_size
     shutil.rmtree(folder)
@@ -56,12 +59,12 @@ def restore(stack: Stack, dump: Path) -> dict[str, float]:
     name = f"{stack.project}-bare"
     # Whatever ends this run, what carries the project's label goes with the stack.
     label = ("--label", f"{PROJECT_LABEL}={stack.project}", "--label", "com.docker.compose.oneoff=True")
-    _docker("volume", "create", *label, name)
+    docker("volume", "create", *label, name)
     began = perf_counter()
     _load(stack, name, label, dump)
     seconds = perf_counter() - began
-    _docker("rm", "--force", name)
-    _docker("volume", "rm", name)
+    docker("rm", "--force", name)
+    docker("volume", "rm", name)
     return {"seconds": seconds}
 
 
@@ -69,17 +72,17 @@ def _load(stack: Stack, name: str, label: tuple[str, ...], dump: Path) -> None:
     mounts = ("--volume", f"{name}:/var/lib/postgresql/data", "--volume", f"{dump.parent}:/set:ro")
     initdb = ("-e", "POSTGRES_INITDB_ARGS=--encoding=UTF8 --data-checksums", "-e", "POSTGRES_HOST_AUTH_METHOD=trust")
     database = ("-e", f"POSTGRES_DB={stack.settings['POSTGRES_DATABASE']}")
-    options = (*label, *_limits(stack), *mounts, *initdb, *database)
-    _docker("run", "-d", "--name", name, *options, stack.images[DATABASE], *SERVER)
-    while not _succeeds("exec", name, "psql", "-h", "127.0.0.1", *where(stack), "-c", "SELECT 1"):
+    options = (*label, *limits(stack), *mounts, *initdb, *database)
+    docker("run", "-d", "--name", name, *options, stack.images[DATABASE], *SERVER)
+    while not succeeds("exec", name, "psql", "-h", "127.0.0.1", *where(stack), "-c", "SELECT 1"):
         time.sleep(0.1)
-    _docker("exec", name, "pg_restore", "--jobs", str(JOBS), *LOAD, *where(stack), f"/set/{dump.name}")
-    _docker("stop", "--time", "120", name)
+    docker("exec", name, "pg_restore", "--jobs", str(JOBS), *LOAD, *where(stack), f"/set/{dump.name}")
+    docker("stop", "--time", "120", name)
 
 
-def _limits(stack: Stack) -> tuple[str, ...]:
+def limits(stack: Stack) -> tuple[str, ...]:
     """The limits of the service, which are those of our one-off container too."""
-    found = json.loads(_docker("inspect", "--format", "{{json .HostConfig}}", _container(stack)))
+    found = json.loads(docker("inspect", "--format", "{{json .HostConfig}}", container(stack)))
     return (
         f"--cpus={found['NanoCpus'] / 1e9}",
         f"--memory={found['Memory']}",

@@ -1,6 +1,6 @@
 """One run of our backup or restore in a process of its own, so that its peak of memory is that run's.
 
-Started as `own.py backup|restore ENV_FILE`; prints seconds and memory as JSON.
+Started as `own.py backup|physical|restore ENV_FILE`; prints seconds and memory as JSON.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ from pathlib import Path
 from time import perf_counter
 
 from chatwoot_ops.adapters.host import Host, Silent
+from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.source import source_of_set
 from filled import host, stack_at
 
-STAGING = ("Making a cluster beside the one that serves", "Loading the dump", "Proving the new cluster")
+STAGING = (
+    "Making a cluster beside the one that serves",
+    "Loading the dump",
+    "Unpacking the cluster",
+    "Proving the new cluster",
+)
 
 
 class StepTimes(Silent):
@@ -39,8 +45,11 @@ class StepTimes(Silent):
 
 
 def _backup(stack: Stack, machine: Host) -> dict[str, float]:
-    made = back_up(stack, machine)
-    return {"bytes": made.set.size}
+    return {"bytes": back_up(stack, machine, kind=LOGICAL).set.size}
+
+
+def _physical(stack: Stack, machine: Host) -> dict[str, float]:
+    return {"bytes": back_up(stack, machine, kind=PHYSICAL).set.size}
 
 
 def _restore(stack: Stack, machine: Host) -> dict[str, float]:
@@ -48,7 +57,7 @@ def _restore(stack: Stack, machine: Host) -> dict[str, float]:
     return {"away": restored.away_seconds}
 
 
-_RUNS = {"backup": _backup, "restore": _restore}
+_RUNS = {"backup": _backup, "physical": _physical, "restore": _restore}
 
 
 def main(kind: str, env_file: str) -> None:

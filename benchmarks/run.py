@@ -9,7 +9,7 @@ from page import write_page
 from result import Result
 
 # Each is a module of this folder with `measure() -> Result`.
-BENCHMARKS = ("list", "backup", "restore")
+BENCHMARKS = ("list", "backup", "restore", "physical_backup", "physical_restore")
 
 
 def show(result: Result) -> str:

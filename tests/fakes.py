@@ -106,7 +106,9 @@ class FakeProcesses(Processes):
         return finished.code
 
     def save_output(self, command, sink):
-        sink(self.run(command).stdout.encode())
+        finished = self.run(command)
+        sink(finished.stdout.encode())
+        return finished.stderr
 
     def feed(self, command, chunks):
         """What was fed is read by the script as the command's standard input."""

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from dataclasses import asdict, replace
 
 from chatwoot_ops.model.command import Finished
+from chatwoot_ops.operations.base_backup import AHEAD
 from fakes import SPOKEN
-from sets import BLOBS, DATA, DUMP, FILES, blob_lines, checksum, digest_lines, tar_of
+from sets import (
+    ARCHIVE,
+    BLOBS,
+    CLUSTER,
+    DATA,
+    DUMP,
+    FILES,
+    OUTLINED,
+    blob_lines,
+    checksum,
+    digest_lines,
+    tar_of,
+)
 
 SNAPSHOT = "00000003-0000001B-1"
 COUNTS = {"conversations": 5, "messages": 9, "contacts": 2}
@@ -53,6 +67,48 @@ def well_keeping(host, *, data=DATA, blobs=BLOBS, samples=(), high=HIGH_VALUES):
     _well_staging(engine, data, blobs, samples)
     engine.on("db:chatwoot_prepare", "").on("docker rm --force", "")
     return volume
+
+
+ABLE = {
+    "wal_level": "replica",
+    "max_wal_senders": 10,
+    "max_replication_slots": 10,
+    "replication": True,
+    "tablespaces": 0,
+}
+SAID = """pg_basebackup: initiating base backup, waiting for checkpoint to complete
+pg_basebackup: write-ahead log start point: 0/2000028 on timeline 1
+pg_basebackup: write-ahead log end point: 0/2000100
+pg_basebackup: base backup completed
+"""
+TOLD_BY_OTHERS = ("architecture", "timeline", "start_lsn", "stop_lsn", "backup_manifest")
+SLOT = '["chatwoot_ops_77"]'
+
+
+def facts_answer(*, able=None, **changed):
+    """What a server says of its own cluster."""
+    told = {key: value for key, value in asdict(CLUSTER).items() if key not in TOLD_BY_OTHERS}
+    return json.dumps({"able": {**ABLE, **(able or {})}, "cluster": {**told, **changed}})
+
+
+def well_physical(host, *, after=BLOBS, samples=()):
+    """Scripts what a physical backup and restore ask beside; returns the volume."""
+    volume, engine = well_keeping(host, data=OUTLINED, samples=samples), host.processes
+    well_base_backup(engine, after)
+    engine.on("uname -m; postgres --version", "x86_64\n16\nzstd\ngzip\n").on("/chatwoot-ops/unpack.sh", "id")
+    engine.on("tar --extract --directory=/var/lib", "").on("pg_verifybackup", "backup successfully verified\n")
+    engine.on("echo > /tmp/serve", "").on("interval '1 minute'", "[]\n")
+    return volume
+
+
+def well_base_backup(engine, after=BLOBS):
+    """The same for the backup alone."""
+    engine.on('echo "$method $(uname -m)"', "zstd x86_64\n").on("'able'", facts_answer())
+    engine.on("pg_basebackup", ARCHIVE.decode(), stderr=SAID)
+    high = json.dumps(["sequences", {name: high - AHEAD for name, (_, high) in OUTLINED.sequences.items()}])
+    low = replace(OUTLINED, sequences={name: (low, low) for name, (low, _) in OUTLINED.sequences.items()})
+    spoken = [SLOT, *blob_lines(BLOBS), *digest_lines(low), *blob_lines(after), high]
+    engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", "\n".join(spoken))
 
 
 def _spoken(data, blobs, high):

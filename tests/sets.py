@@ -12,6 +12,7 @@ from hashlib import md5
 from chatwoot_ops.adapters.age import encrypting
 from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.model.backup_set import (
+    CLUSTER_ARTIFACT,
     DATABASE_ARTIFACT,
     STORAGE_ARTIFACT,
     BackupSet,
@@ -21,6 +22,7 @@ from chatwoot_ops.model.backup_set import (
     StorageProof,
     TableDigest,
 )
+from chatwoot_ops.model.cluster import PHYSICAL, ClusterFacts
 from world import INSTANCE, VERSIONS
 
 RELEASE = "v4.15.1-ce"
@@ -34,6 +36,25 @@ DATA = DataDigest(
     postgres="16.14",
     newest_message=NEWEST,
 )
+CLUSTER = ClusterFacts(
+    system_identifier="7570000000000000001",
+    major=16,
+    architecture="x86_64",
+    superuser="postgres",
+    database="chatwoot_production",
+    encoding="UTF8",
+    collation_provider="libc",
+    collation="en_US.utf8",
+    collation_version="2.36",
+    data_checksums=True,
+    timeline=1,
+    start_lsn="0/2000028",
+    stop_lsn="0/2000100",
+    began="2026-11-24T08:00:00Z",
+)
+# What a physical set notes of its database: no table.
+OUTLINED = replace(DATA, tables={}, sequences={"public.messages_id_seq": (258, 292)})
+ARCHIVE_NAME, ARCHIVE = f"{CLUSTER_ARTIFACT}.zst", b"a cluster's files, as far as anybody looks"
 DUMP = b"PGDMP a dump, as far as anybody looks"
 FILES = {"abcdefghij": b"one file", "klmnopqrst": b"another"}
 
@@ -98,6 +119,19 @@ def sealed(folder, *, stamp="20261124T080000Z", extra=None, encryption=None, **c
             file.write(content)
     given = {"name": partial.name, "sequence": partial.sequence, "artifacts": tuple(partial.artifacts), **changed}
     return store.seal(partial, manifest(**given))
+
+
+def sealed_physical(folder, *, archive=ARCHIVE_NAME, encryption=None, **changed):
+    """A whole physical set in a folder, sealed by the store itself; its path. With `encryption` to whom."""
+    store = BackupStore(folder)
+    partial = store.begin("20261124T080000Z", PHYSICAL, encryption)
+    sealed_settings = {"settings.env": b"A=b\n"} if encryption else {}
+    for name, content in {archive: ARCHIVE, STORAGE_ARTIFACT: tar_of(FILES), **sealed_settings}.items():
+        with partial.artifact(name) as file:
+            file.write(content)
+    given = {"name": partial.name, "sequence": partial.sequence, "artifacts": tuple(partial.artifacts)}
+    own = {"kind": PHYSICAL, "data": OUTLINED, "cluster": CLUSTER, "encryption": partial.encryption}
+    return store.seal(partial, manifest(**{**given, **own, **changed}))
 
 
 def digest_lines(data=DATA):

@@ -20,6 +20,7 @@ from sets import sealed
 from world import INSTANCE, ROOT, SECRETS, database_answer, healthy_host, image, place_in, volume_answer
 
 BIN = Path(__file__).with_name("bin")
+KILL_AT = ROOT / "tests/stack/kill_at.py"
 PREPARE = "rails db:chatwoot_prepare"
 SETUP = ("setup", "--admin-email", "ada@x.example")
 
@@ -83,10 +84,10 @@ class World:
     def settings(self, **values):
         place_in(self.folder, COMPOSE_PROJECT_NAME=self.project, **values)
 
-    def start(self, *words, stdin=subprocess.DEVNULL):
+    def start(self, *words, stdin=subprocess.DEVNULL, program=("-m", "invoke")):
         self.answers.write_text(json.dumps(self.scripts))
         return subprocess.Popen(
-            (self.python, "-W", "error", "-m", "invoke", *words),
+            (self.python, "-W", "error", *program, *words),
             cwd=ROOT,
             env={
                 "PATH": f"{BIN}:/usr/bin:/bin",
@@ -306,6 +307,25 @@ def test_sets_are_pruned_and_marked_from_the_command_line(world):
     assert re.search(rf"^{names[0]} .+ marked$", done.stdout, re.MULTILINE)
     assert sorted(path.name for path in (world.folder / "backups").iterdir()) == [names[0], names[2]]
     assert re.search(r"verified never, not off-site, kept +\S+ hours old$", world.run("backups").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("step", "way", "left"),
+    [("finish-removals", "finish", 1), ("remove-set", "finish", 1), ("remove-set", "undo", 3)],
+)
+def test_a_prune_that_is_killed_leaves_whole_sets_and_recover_ends_it(world, step, way, left):
+    rules = {f"BACKUP_KEEP_{rule}": "0" for rule in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")}
+    world.settings(CHATWOOT_INSTANCE_ID=INSTANCE, BACKUP_KEEP_LAST="1", **rules)
+    for day in (1, 2, 3):
+        sealed(world.folder / "backups", stamp=f"2026110{day}T023000Z")
+    process = world.start(step, "prune", "--yes", program=(str(KILL_AT),))
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert world.run("backups").stdout.endswith(f"3 sets in {world.folder / 'backups'}\n")
+    assert world.run("prune", "--yes").returncode == 12
+    ended = world.run("recover", f"--{way}")
+    assert ended.returncode == 0, ended.stderr
+    assert world.run("backups").stdout.endswith(f"{left} sets in {world.folder / 'backups'}\n")
 
 
 def test_secrets_check_fails_with_10_and_never_shows_a_value(world):

@@ -54,8 +54,8 @@ def state_of(stack):
     return ", ".join(parts)
 
 
-def kill_and_end(stack, task, step, way):
-    """Kills the task at the step, sees it refused, ends it and proves what is there then."""
+def kill_and_end(stack, task, step, way, name=""):
+    """Kills the task at the step, sees it refused, ends it and proves what is there then; `name` is the row's."""
     written = stack.client.write(f"before {task[0]} was killed at {step} {datetime.now(UTC):%H%M%S.%f}")
     kill_at(stack, step, *task)
     state = state_of(stack)
@@ -74,7 +74,7 @@ def kill_and_end(stack, task, step, way):
     release = stack.settings["CHATWOOT_RELEASE"]
     serves = f"{release}, data of the set" if replaced else f"{release}, data from before"
     command = f"invoke recover --{way}"
-    note(Killed(task[0], step, state, command, ended.code, len(missing), serves, round(ended.seconds, 1)))
+    note(Killed(name or task[0], step, state, command, ended.code, len(missing), serves, round(ended.seconds, 1)))
 
 
 def leaves_nothing_half(stack):
@@ -100,7 +100,8 @@ def write_table(machine):
     """Lays what this run saw over what is there; the order is that of the steps."""
     known = {(row["operation"], row["step"], row["ended_by"]): row for row in read_rows()}
     known |= {(row.operation, row.step, row.ended_by): asdict(row) for row in ROWS}
-    order = {"backup": BACKUP, "restore": RESTORE, "upgrade": UPGRADE}
+    physical = {"physical backup": ("base-backup", *BACKUP[1:]), "physical restore": RESTORE}
+    order = {"backup": BACKUP, "restore": RESTORE, "upgrade": UPGRADE, **physical}
 
     def place(row):
         steps = order.get(row["operation"], ())

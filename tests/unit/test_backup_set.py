@@ -1,14 +1,16 @@
 """Manifests: what is damaged is refused by name and never a traceback; every difference is told."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import FORMAT, Artifact, StorageProof, TableDigest, differences
+from chatwoot_ops.model.cluster import parse_cluster
 from chatwoot_ops.model.manifest import parse_manifest, to_json
-from sets import DATA, manifest
+from sets import ARCHIVE_NAME, CLUSTER, DATA, OUTLINED, manifest
+from world import ROOT
 
 WHOLE = manifest(
     artifacts=(Artifact("database.dump", 37, "ab" * 32),),
@@ -16,6 +18,11 @@ WHOLE = manifest(
     fingerprints={"SECRET_KEY_BASE": "0123456789abcdef"},
     note="before the upgrade",
 )
+CLUSTERED = manifest(
+    kind="physical", data=OUTLINED, cluster=CLUSTER, artifacts=(Artifact(ARCHIVE_NAME, 42, "ab" * 32),)
+)
+# Written by the last version that knew no other format.
+OF_FORMAT_1 = ROOT / "tests/manifest-format-1.json"
 TEXT = to_json(WHOLE)
 OTHER_TYPES = (None, 7, "text", [], {}, [7], {"x": 7}, True, [[]], {"x": {}}, {"x": [1]})
 
@@ -42,6 +49,49 @@ def changed(path, value):
 
 def test_a_manifest_is_read_as_it_was_written():
     assert parse_manifest(TEXT) == WHOLE
+
+
+def test_a_manifest_of_format_1_is_read_as_the_version_that_made_it_wrote_it():
+    found = parse_manifest(OF_FORMAT_1.read_text())
+    assert found == manifest(format=1, artifacts=(Artifact("database.dump", 37, "0" * 64),))
+    assert (found.cluster, found.physical, found.database_artifact) == (None, False, "database.dump")
+
+
+def test_a_manifest_of_format_1_that_was_changed_is_damaged():
+    with pytest.raises(BackupSetInvalidError, match="damaged"):
+        parse_manifest(OF_FORMAT_1.read_text().replace('"rows": 258', '"rows": 259'))
+
+
+def test_a_physical_manifest_is_read_as_it_was_written():
+    assert parse_manifest(to_json(CLUSTERED)) == CLUSTERED
+    assert CLUSTERED.database_artifact == ARCHIVE_NAME
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"kind": "physical", "cluster": None},
+        {"kind": "logical", "cluster": CLUSTER},
+        {"kind": "incremental", "cluster": None},
+        {"cluster": replace(CLUSTER, major="16")},
+        {"cluster": replace(CLUSTER, data_checksums=1)},
+        {"cluster": replace(CLUSTER, timeline=True)},
+    ],
+    ids=str,
+)
+def test_a_kind_or_cluster_that_cannot_be_is_damage(told):
+    with pytest.raises(BackupSetInvalidError, match="damaged"):
+        parse_manifest(to_json(replace(CLUSTERED, **told)))
+
+
+@pytest.mark.parametrize("key", ["system_identifier", "backup_manifest"])
+def test_a_cluster_that_lacks_a_fact_or_has_one_more_is_damage(key):
+    raw = asdict(CLUSTER)
+    assert parse_cluster(raw) == CLUSTER
+    with pytest.raises(KeyError):
+        parse_cluster({name: value for name, value in raw.items() if name != key})
+    with pytest.raises(KeyError):
+        parse_cluster({**raw, "more": 1})
 
 
 def test_a_manifest_that_is_cut_off_anywhere_is_damaged():
@@ -107,6 +157,11 @@ def test_an_artifact_outside_its_set_is_damage(name):
 
 def test_equal_data_has_no_difference():
     assert differences(DATA, DATA) == ()
+
+
+def test_tables_are_compared_unless_the_files_prove_them():
+    assert len(differences(OUTLINED, replace(DATA, sequences=OUTLINED.sequences))) == len(DATA.tables)
+    assert differences(OUTLINED, replace(DATA, sequences={"public.messages_id_seq": (292, 292)}), tables=False) == ()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified, read_set
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, STORAGE_ARTIFACT
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, FORMAT, MANIFEST, STORAGE_ARTIFACT
 from sets import sealed
 
 
@@ -140,10 +140,10 @@ def test_a_set_with_a_damaged_manifest_is_listed_as_damaged_and_refused_by_name(
 
 def test_a_set_of_a_newer_format_is_refused_by_name_and_does_not_hide_the_others(store):
     whole, newer = sealed(store.folder), sealed(store.folder)
-    text = (newer / MANIFEST).read_text().replace('"format": 2', '"format": 3')
+    text = (newer / MANIFEST).read_text().replace(f'"format": {FORMAT}', '"format": 99')
     (newer / MANIFEST).write_text(text)
     assert [each.path for each in store.sets()] == [str(whole)]
-    with pytest.raises(BackupSetInvalidError, match="format 3"):
+    with pytest.raises(BackupSetInvalidError, match="format 99"):
         store.find(newer.name)
 
 

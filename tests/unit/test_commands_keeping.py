@@ -1,12 +1,14 @@
 """Golden command lines of backup, restore and upgrade; none of them holds a secret."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from chatwoot_ops.commands import backup, compose, staging
+from chatwoot_ops.commands import backup, compose, physical, staging
+from chatwoot_ops.model.cluster import COMPRESSIONS
 from fakes import COMPOSE, shown
 from world import stack_in
 
@@ -21,6 +23,11 @@ SERVER = (
     "postgres -c listen_addresses=127.0.0.1 -c shared_buffers=256MB -c maintenance_work_mem=256MB -c max_wal_size=4GB "
     "-c checkpoint_timeout=1h -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off"
 )
+BESIDE = (
+    f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --network container:db1 --env PGHOST=127.0.0.1 "
+    "--env PGUSER=postgres"
+)
+NEW = "/var/lib/postgresql/data/clusters/new.partial"
 LOAD = f"--no-owner --no-privileges --exit-on-error -h 127.0.0.1 {WHERE}"
 
 
@@ -80,11 +87,36 @@ def built(stack):
             stack, "clusters/a", "", "clusters/b"
         ),
         f"{IN_DATABASE}rm -rf /volume/clusters/new /volume/clusters/new.partial": staging.remove_partial(stack, "new"),
+        **of_clusters(stack),
+    }
+
+
+def of_clusters(stack):
+    return {
+        f"{BESIDE} --env LC_ALL=C --entrypoint pg_basebackup {DB_IMAGE} --no-password --pgdata=- --format=tar "
+        "--wal-method=fetch --checkpoint=fast --no-sync --verbose --manifest-checksums=CRC32C "
+        "--compress=client-zstd:level=1,workers=2": physical.base_backup(
+            stack, database="db1", operation="op1", compression=COMPRESSIONS[0]
+        ),
+        f"compose run -d --no-deps --label chatwoot-ops.operation=op1 --name {BUILDER} --volume /b/s:/set:ro "
+        "--entrypoint /bin/sh chatwoot-db /chatwoot-ops/unpack.sh new postgres -c listen_addresses=127.0.0.1 "
+        "-c shared_buffers=256MB -c max_wal_size=4GB -c checkpoint_timeout=1h -c archive_mode=off "
+        "-c synchronous_standby_names= -c autovacuum=off": physical.start(
+            stack, COMPOSE, operation="op1", cluster="new", folder=Path("/b/s")
+        ),
+        f"docker exec {BUILDER} sh -c until [ -d {NEW} ]; do sleep 0.1; done; exec tar --extract --directory={NEW} "
+        '"$@" sh --file=/set/cluster.tar.lz4 --use-compress-program=lz4': physical.unpack(
+            stack, "op1", "new", "cluster.tar.lz4", COMPRESSIONS[1]
+        ),
+        f"docker exec --user postgres {BUILDER} pg_verifybackup {NEW}": physical.verify(stack, "op1", "new"),
+        f"docker exec {BUILDER} sh -c echo > /tmp/serve": physical.serve(stack, "op1"),
     }
 
 
 def of_scripts(stack):
     return (
+        physical.able(stack, COMPOSE),
+        physical.image_abilities(DB_IMAGE),
         staging.place_files(stack),
         staging.list_files(stack),
         staging.copy_cluster(stack, "clusters/old", "new"),
@@ -98,10 +130,10 @@ def test_each_is_called_so(stack):
 
 def test_every_public_builder_is_seen_here():
     text = Path(__file__).read_text(encoding="utf-8")
-    for module in (backup, staging):
+    for module in (backup, physical, staging):
         own = [name for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__]
         lacking = [n for n in own if not n.startswith("_") and f"{module.__name__.rpartition('.')[2]}.{n}(" not in text]
-        assert lacking in ([], ["container"])
+        assert lacking in ([], ["beside"], ["container"])
 
 
 def test_no_secret_is_in_any_argv(stack):
@@ -133,6 +165,42 @@ def test_the_dump_is_compressed_by_the_first_method_that_its_program_has(stack, 
     assert done.stdout == f"--compress={best} -Fc --snapshot=0-1-1 {WHERE}\n"
 
 
+def programs(folder, **scripts):
+    """Programs of these names and scripts in a folder that is the whole PATH, beside the shell's own."""
+    folder.mkdir()
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    for name in ("sh", "uname", "sed"):
+        (folder / name).symlink_to(shutil.which(name))
+    return {"PATH": str(folder), "POSTGRES_USER": "postgres"}
+
+
+CAN = {
+    "all": (("zstd", "lz4", "gzip"), "*", "zstd"),
+    "a server without zstd": (("zstd", "lz4", "gzip"), "*lz4", "lz4"),
+    "an image without lz4": (("zstd", "gzip"), "*lz4", "gzip"),
+    "gzip alone": (("gzip",), "*gzip", "gzip"),
+}
+
+
+@pytest.mark.parametrize("what", CAN)
+def test_an_archive_is_packed_only_by_what_both_server_and_image_have(stack, tmp_path, what):
+    image, server, best = CAN[what]
+    dump = f'case "$*" in {server}) exit 0;; *) exit 1;; esac'
+    environment = programs(tmp_path / "bin", pg_dump=dump, **dict.fromkeys(image, "exit 0"))
+    argv = physical.able(stack, COMPOSE).argv
+    done = subprocess.run(argv[argv.index("sh") :], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [best, os.uname().machine]
+
+
+def test_an_image_says_its_architecture_its_major_version_and_what_it_can_unpack(tmp_path):
+    environment = programs(tmp_path / "bin", postgres="echo 'postgres (PostgreSQL) 16.14 (Debian)'", gzip="", zstd="")
+    script = physical.image_abilities(DB_IMAGE).argv[-1]
+    done = subprocess.run(("sh", "-c", script), env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [os.uname().machine, "16", "zstd", "gzip"]
+
+
 def test_the_storage_is_read_only_for_a_look_and_writable_for_files(stack):
     looks, writes = shown(staging.list_files(stack)), shown(staging.place_files(stack))
     assert looks.startswith(f"{IN_STORAGE}:ro --entrypoint sh {DB_IMAGE} -c")
@@ -154,6 +222,9 @@ def test_what_reads_and_writes_whole_databases_has_hours(stack):
         staging.load_from_pipe(stack, "op1"),
         staging.session(stack, "op1"),
         staging.copy_cluster(stack, "", "x"),
+        physical.base_backup(stack, database="db1", operation="op1", compression=COMPRESSIONS[0]),
+        physical.unpack(stack, "op1", "new", "x", COMPRESSIONS[0]),
+        physical.verify(stack, "op1", "new"),
     ):
         assert command.timeout >= 6 * 3600
 

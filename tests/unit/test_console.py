@@ -127,7 +127,7 @@ KEYS = {
     "Schedule": "changes files manager state tasks",
     "RunNote": "code ended format last_good started task text",
     "Pruned": "damaged folder removed sets",
-    "Restored": "away_seconds keys notes rows seconds source storage tables",
+    "Restored": "away_seconds keys kind notes rows seconds source storage tables",
     "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
     "RolledBack": "lost release",

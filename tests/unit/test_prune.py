@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chatwoot_ops.adapters import files, set_notes
+from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import BackupStore, mark_verified
 from chatwoot_ops.errors import (
     BackupSetInvalidError,
@@ -26,7 +27,7 @@ from chatwoot_ops.operations.keep import keep
 from chatwoot_ops.operations.prune import intended_prune, planned, prune
 from chatwoot_ops.operations.recover import recover
 from fakes import fake_host
-from sets import sealed
+from sets import sealed, sealed_whole
 from world import INSTANCE, place_in, stack_in
 
 ONE_ONLY = {f"BACKUP_KEEP_{rule}": "0" for rule in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")} | {"BACKUP_KEEP_LAST": "1"}
@@ -128,6 +129,14 @@ def test_a_set_whose_dump_is_gone_or_cut_off_is_shown_is_never_the_last_good_one
     assert done.damaged == (paths[2].name, paths[3].name)
     assert done.removed == (paths[0].name,)
     assert kept_by(stack) == {paths[1].name: ("newest", "last")}
+
+
+def test_a_set_that_this_machine_cannot_open_is_kept_and_goes_like_any_other(stack, host):
+    public, _ = make_pair()
+    older, newer = (sealed_whole(stack.backup_folder, public) for _ in range(2))
+    done = prune(stack, host, yes=True)
+    assert (done.removed, done.damaged) == ((Path(older).name,), ())
+    assert there(stack) == [Path(newer).name]
 
 
 def test_a_folder_with_a_damaged_manifest_or_date_is_shown_and_stays(stack, host):

@@ -1,6 +1,7 @@
 """The restore: proved before it serves, swapped in one step, and the old data serves after every failure."""
 # ruff: noqa: PLR0917 - pytest hands its fixtures over by name
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from chatwoot_ops.errors import (
     RestoreFailedError,
     SettingsInvalidError,
 )
-from chatwoot_ops.model.backup_set import SETTINGS_ARTIFACT, StorageProof, TableDigest
+from chatwoot_ops.model.backup_set import MANIFEST, SETTINGS_ARTIFACT, StorageProof, TableDigest
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.upgrade import WAY_BACK
@@ -30,7 +31,7 @@ from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from fakes import SPOKEN
 from keeping import well_keeping
 from sets import BLOBS, DATA, FILES, blob_lines, digest_lines, encrypted, sealed, tar_of
-from world import INSTANCE, VERSIONS, database_answer, place_in, volume_answer
+from world import INSTANCE, ROOT, VERSIONS, database_answer, place_in, volume_answer
 
 FIRST = "clusters/first"
 YES = RestoreOptions(yes=True)
@@ -96,6 +97,19 @@ def test_a_restore_goes_by_the_designs_order_with_the_web_up(stack, well, volume
     assert not [line for line in lines if line.startswith("compose stop") and "chatwoot-rails" in line]
     assert len(volume.swaps) == 1
     assert ledger(stack, well) == "done"
+
+
+def test_a_set_of_format_1_is_restored(stack, well, volume, source):
+    old = json.loads((ROOT / "tests/manifest-format-1.json").read_text())
+    assert old["format"] == 1
+    now = json.loads((source.dump.parent / MANIFEST).read_text())
+    told = {**{key: old[key] for key in old if key != "seal"}, "artifacts": now["artifacts"], "name": now["name"]}
+    seal = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    (source.dump.parent / MANIFEST).write_text(json.dumps({**told, "seal": seal}))
+    found = source_of_set(stack, "latest")
+    assert found.set.manifest.format == 1
+    assert restore(stack, well, found, YES).rows == 261
+    assert len(volume.swaps) == 1
 
 
 def test_the_cluster_before_is_kept_and_older_ones_go(stack, well, volume, source):

@@ -121,7 +121,8 @@ def test_each_form_is_loaded_by_its_own_tool_and_then_given_to_chatwoots_role(st
     engine = keeping.processes
     assert bool(engine.ran_with("pg_restore --jobs 2")) is tool.startswith("pg_restore")
     assert "OWNER TO somebody" not in "".join(command.stdin or "" for command in engine.ran)
-    assert engine.ran[-1].stdin.startswith("\\set role 'chatwoot'")
+    assert engine.ran[-2].stdin.startswith("\\set role 'chatwoot'")
+    assert engine.ran[-1].stdin == "ANALYZE;"
 
 
 def test_a_gzipped_custom_dump_is_fed_unpacked_to_pg_restore(stack, keeping, dump):

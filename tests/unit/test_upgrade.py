@@ -24,7 +24,7 @@ from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, save_settings
 from chatwoot_ops.operations.rollback import roll_back
 from chatwoot_ops.operations.upgrade import upgrade
-from keeping import COUNTS, well_keeping
+from keeping import COUNTS, well_base_backup, well_keeping
 from world import DIGEST, INSTANCE, VERSIONS, database_answer, place_in
 
 FIRST = "clusters/first"
@@ -71,6 +71,15 @@ def values_of(stack):
 
 def ledger(stack, host):
     return json.loads(store_of(stack, host).ledger.read_text().splitlines()[-1])["outcome"]
+
+
+def test_the_set_before_an_upgrade_is_of_the_kind_of_the_settings(tmp_path, well, volume):
+    well_base_backup(well.processes)
+    made = place_in(tmp_path, **OLD, CHATWOOT_IMAGE=IMAGE, BACKUP_KIND="physical")
+    upgrade(unchecked_stack(made, read_env_file(made.env_file)), well, to="v4.15.1-ce", yes=True)
+    (path,) = (tmp_path / "backups").iterdir()
+    assert path.name.endswith("-physical")
+    assert volume
 
 
 def nth(number, stdout="", error=""):

@@ -72,8 +72,8 @@ class Processes:
                 self._end(child)
                 raise
 
-    def save_output(self, command: Command, sink: Callable[[bytes], object]) -> None:
-        """Hands standard output over in chunks as it comes, so that memory stays flat.
+    def save_output(self, command: Command, sink: Callable[[bytes], object]) -> str:
+        """Hands standard output over in chunks as it comes, so that memory stays flat; returns its last other words.
 
         Raises CommandFailedError like run.
         """
@@ -87,6 +87,7 @@ class Processes:
             self._kill(child)
             raise
         self._require_end(command, child, errors)
+        return errors.text()
 
     def feed(self, command: Command, chunks: Iterable[bytes]) -> str:
         """Feeds standard input chunk by chunk; returns standard output.

@@ -38,11 +38,16 @@ def dump(stack: Stack, *, database: str, operation: str, snapshot: str) -> Comma
     It runs beside the container `database`, in that one's network and outside its processor limit: compressing must not
     take from the server what customers wait for. The image trusts everybody on the loopback address.
     """
-    beside = ("--network", f"container:{database}", "--env", "PGHOST=127.0.0.1")
-    who = ("--env", f"PGUSER={stack.settings['POSTGRES_SUPERUSER']}")
-    options = (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *beside, *who, "--entrypoint", "sh")
-    argv = (*options, stack.images[DATABASE], "-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *where(stack))
+    options = (*beside(stack, database, operation), "--entrypoint", "sh", stack.images[DATABASE])
+    argv = (*options, "-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *where(stack))
     return docker(*argv, purpose="Dumping the database", timeout=HOURS)
+
+
+def beside(stack: Stack, database: str, operation: str) -> tuple[str, ...]:
+    """The options of a one-off container that reads from the server in the container `database`."""
+    network = ("--network", f"container:{database}", "--env", "PGHOST=127.0.0.1")
+    who = ("--env", f"PGUSER={stack.settings['POSTGRES_SUPERUSER']}")
+    return (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *network, *who)
 
 
 def dump_contents(image: str, folder: Path, name: str) -> Command:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chatwoot_ops.model.backup_set import BackupSet
+from chatwoot_ops.model.backup_set import BackupSet, Manifest
+from chatwoot_ops.model.cluster import PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.operations.backup import BackedUp
@@ -38,6 +39,8 @@ def verified(result: BackupSet) -> list[str]:
             "Every checksum was read back. The set is encrypted: its contents, the dump's table of contents among them,"
         )
         return [set_line(result), f"{said} were NOT read. Give --identity FILE for that."]
+    if result.manifest.physical:
+        return [set_line(result), "Every checksum was read back; a restore verifies each file of the cluster."]
     return [set_line(result), "Every checksum and the dump's table of contents were read back."]
 
 
@@ -85,11 +88,10 @@ def _pruned_line(each: PrunedSet, result: Pruned) -> str:
 
 def backed_up(result: BackedUp) -> list[str]:
     """A set that was sealed now."""
-    storage, data = result.set.manifest.storage, result.set.manifest.data
-    rows = sum(table.rows for table in data.tables.values())
+    storage = result.set.manifest.storage
     return [
         set_line(result.set),
-        f"{rows} rows in {len(data.tables)} tables, {storage.proved} of {storage.files} stored files proved",
+        f"{_held(result.set.manifest)}, {storage.proved} of {storage.files} stored files proved",
         *(f"warning: {line}" for line in result.warnings),
         f"Sealed in {result.seconds} s: {result.set.path}",
     ]
@@ -130,12 +132,21 @@ def _remote_line(each: RemoteSet) -> str:
     )
 
 
+def _held(manifest: Manifest) -> str:
+    if manifest.cluster is not None:
+        return f"the whole cluster, from {manifest.cluster.start_lsn} to {manifest.cluster.stop_lsn} in its WAL"
+    rows = sum(table.rows for table in manifest.data.tables.values())
+    return f"{rows} rows in {len(manifest.data.tables)} tables"
+
+
 def restored(result: Restored) -> list[str]:
     """What serves after a restore."""
     storage = result.storage
     against = f"{len(storage.missing)} missing, {len(storage.wrong)} wrong, {len(storage.orphaned)} without a row"
+    counted = f"{result.rows} rows in {result.tables} tables"
+    proved = "each file of the cluster is what was backed up" if result.kind == PHYSICAL else counted
     return [
-        f"{result.rows} rows in {result.tables} tables, {result.keys}",
+        f"{proved}, {result.keys}",
         f"{storage.proved} stored files proved, {against}",
         *result.notes,
         f"Restored {result.source} in {result.seconds} s; the database was away for {result.away_seconds} s of them.",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chatwoot_ops.model.cluster import PHYSICAL, ClusterFacts
+
 FORMAT = 2
 MANIFEST = "manifest.json"
 ENCRYPTED = ".age"
 DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", f"settings.env{ENCRYPTED}"
+CLUSTER_ARTIFACT = "cluster.tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,10 @@ class TableDigest:
 
 @dataclass(frozen=True, slots=True)
 class DataDigest:
-    """What a database held in one snapshot. Sequences are no part of a snapshot, so each has a range."""
+    """What a database held in one snapshot. Sequences are no part of a snapshot, so each has a range.
+
+    That of a physical set has no tables: the moment its cluster stands at is no snapshot that could be read.
+    """
 
     tables: Mapping[str, TableDigest]
     sequences: Mapping[str, tuple[int, int]]
@@ -89,6 +95,20 @@ class Manifest:
     format: int = FORMAT
     note: str = ""
     encryption: Encryption = field(default_factory=Encryption)
+    cluster: ClusterFacts | None = None
+
+    @property
+    def physical(self) -> bool:
+        """Whether the set holds the cluster's own files instead of a dump."""
+        return self.kind == PHYSICAL
+
+    @property
+    def database_artifact(self) -> str:
+        """Name of the artifact that holds the database, once it is open."""
+        archives = (
+            each.name.removesuffix(ENCRYPTED) for each in self.artifacts if each.name.startswith(f"{CLUSTER_ARTIFACT}.")
+        )
+        return next(archives, CLUSTER_ARTIFACT) if self.physical else DATABASE_ARTIFACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +137,15 @@ class BackupSet:
         return tuple(each for each in self.manifest.artifacts if each.name.endswith(ENCRYPTED))
 
 
-def differences(wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Every way in which a restored database is not what its manifest says, a line each; empty when it is."""
+def differences(
+    wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = (), tables: bool = True
+) -> tuple[str, ...]:
+    """Every way in which a restored database is not what its manifest says, a line each; empty when it is.
+
+    `tables` is False for a physical set, whose rows are proved by its files.
+    """
     lines = []
-    for name in sorted(set(wanted.tables) | set(found.tables)):
+    for name in sorted(set(wanted.tables) | set(found.tables)) if tables else ():
         if name in ignore:
             continue
         one, other = wanted.tables.get(name), found.tables.get(name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import FORMAT, Artifact, DataDigest, Encryption, Manifest, StorageProof, TableDigest
+from chatwoot_ops.model.cluster import KINDS, PHYSICAL, ClusterFacts, parse_cluster
 
 _TEXTS = ("name", "kind", "created", "instance", "release", "image", "tool")
 _KNOWN = {
@@ -23,6 +24,7 @@ _KNOWN = {
     "data",
     "storage",
     "seal",
+    "cluster",
     "encryption",
 }
 
@@ -78,7 +80,18 @@ def _manifest(raw: Mapping[str, Any]) -> Manifest:
         encryption=_encryption(_object(raw["encryption"], "encryption")) if "encryption" in raw else Encryption(),
         fingerprints={name: _text(fingerprints, name) for name in fingerprints},
         artifacts=tuple(_artifact(_object(each, "artifacts")) for each in _list(raw, "artifacts")),
+        cluster=_cluster(raw),
     )
+
+
+def _cluster(raw: Mapping[str, Any]) -> ClusterFacts | None:
+    if _text(raw, "kind") not in KINDS:
+        raise ValueError(f"its kind is {raw['kind']!r}")
+    # Format 1 knew logical sets only.
+    cluster = raw.get("cluster")
+    if (cluster is None) == (raw["kind"] == PHYSICAL):
+        raise ValueError(f"a {raw['kind']} set, and its cluster is {cluster!r}")
+    return None if cluster is None else parse_cluster(_object(cluster, "cluster"))
 
 
 def _storage(raw: Mapping[str, Any]) -> StorageProof:

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.bridge import Bridge
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
-from chatwoot_ops.commands import compose
-from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedError
+from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import (
-    DATABASE_ARTIFACT,
     ENCRYPTED,
     SETTINGS_ARTIFACT,
     STORAGE_ARTIFACT,
     BackupSet,
-    DataDigest,
     Manifest,
     StorageProof,
 )
+from chatwoot_ops.model.cluster import KINDS, LOGICAL, PHYSICAL
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
-from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
+from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.backup_sets import store_of
+from chatwoot_ops.operations.base_backup import Copied
 from chatwoot_ops.operations.changing import Change, changing
-from chatwoot_ops.operations.digests import DIGEST, SEQUENCES, read_digest
+from chatwoot_ops.operations.dumping import write_database
 from chatwoot_ops.operations.encryption import encryption_of
-from chatwoot_ops.operations.storage import BLOBS, prove_files, read_archive
+from chatwoot_ops.operations.storage import prove_files, read_archive
 
 TOOL = "chatwoot-ops 0.1.0"
 LEFT_OUT = "settings and keys are not in this set (BACKUP_RECIPIENTS is empty): a restore needs --settings FILE"
-# Dumps came out at a sixth of the database and more (facts/perf.md); a third leaves room for what compresses badly.
-DUMP_SHARE = 3
+# Dumps came out at a sixth of the database and more, archives at a third (facts/perf.md); this leaves room for what
+# compresses badly.
+SHARES = {LOGICAL: 3, PHYSICAL: 2}
 SPARE_BYTES = 256 * 1024**2
 
 
@@ -53,22 +52,28 @@ class BackedUp:
 class _Contents:
     """What went into a set, for its manifest."""
 
-    data: DataDigest
+    kind: str
+    copied: Copied
     storage: StorageProof
     settings_included: bool
 
 
-def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: str = "") -> BackedUp:
-    """Takes a logical set while the stack serves.
+def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: str = "", kind: str = "") -> BackedUp:
+    """Takes a set while the stack serves, of the kind that is named, else of BACKUP_KIND.
 
-    Raises PreflightFailedError when there is no room, BackupFailedError when no set was sealed; nothing is left then.
+    Raises SettingsInvalidError for a kind that does not exist, PreflightFailedError when there is no room,
+    BackupFailedError when no set was sealed; nothing is left then.
     """
-    _require_room(stack, host)
-    with changing(stack, host, "backup", resume=resume) as change:
-        return make_set(stack, host, change, note=note)
+    wanted = kind or stack.settings["BACKUP_KIND"]
+    if wanted not in KINDS:
+        remedy = f"The kinds are {' and '.join(KINDS)}. Nothing was changed."
+        raise SettingsInvalidError(f"There is no kind of backup set called '{wanted}'", remedy=remedy)
+    _require_room(stack, host, wanted)
+    with changing(stack, host, "backup", {"kind": wanted}, resume=resume) as change:
+        return make_set(stack, host, change, note=note, kind=wanted)
 
 
-def make_set(stack: Stack, host: Host, change: Change, *, note: str = "") -> BackedUp:
+def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: str = LOGICAL) -> BackedUp:
     """The same inside an operation that holds the lock already, such as an upgrade.
 
     Raises BackupFailedError; the partial set is removed then, also after Ctrl-C.
@@ -77,7 +82,7 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "") -> Bac
     try:
         store.drop_partials()
         with host.timed() as spent:
-            backup_set = _write_set(stack, host, change, store, note)
+            backup_set = _write_set(stack, host, change, store, note, kind)
     except (OSError, OpsError) as error:
         store.drop_partials()
         details = error.details if isinstance(error, OpsError) else (str(error),)
@@ -90,45 +95,19 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "") -> Bac
     return BackedUp(backup_set, round(spent[0], 1), _warnings(backup_set.manifest))
 
 
-def _write_set(stack: Stack, host: Host, change: Change, store: BackupStore, note: str) -> BackupSet:
-    partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), "logical", encryption_of(stack))
-    change.step("dump-database", "Dumping the database", partial=partial.folder.name)
-    data, blobs = _dump(stack, host, change, partial)
+def _write_set(  # noqa: PLR0917 - one story, told once
+    stack: Stack, host: Host, change: Change, store: BackupStore, note: str, kind: str
+) -> BackupSet:
+    partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), kind, encryption_of(stack))
+    copied = write_database(stack, host, change, partial, kind)
     change.step("copy-storage", "Copying the storage volume")
-    storage = _copy_storage(stack, host, change, partial, blobs)
+    storage = _copy_storage(stack, host, change, partial, copied.blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)
     change.step("seal", "Sealing the set")
-    contents = _Contents(data, storage, included)
+    contents = _Contents(kind, copied, storage, included)
     path = store.seal(partial, _manifest(stack, partial, contents, host.clock.stamp(), note))
     return store.find(str(path))
-
-
-def _dump(
-    stack: Stack, host: Host, change: Change, partial: PartialSet
-) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
-    """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
-    database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
-    with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
-        session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
-        low = json.loads(session.read_line())[1]
-        session.send("SELECT pg_export_snapshot();\n")
-        snapshot = session.read_line()
-        session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
-        with partial.artifact(DATABASE_ARTIFACT) as file:
-            dump = commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot)
-            host.processes.save_output(dump, file.write)
-        blobs = {}
-        while blob := json.loads(session.read_line()):
-            blobs[blob[0]] = (int(blob[1]), str(blob[2]))
-        data = read_digest(session.read_line)
-        # pg_dump reads a sequence when it comes to it, so its value lies between these two, however much is written.
-        session.send(SEQUENCES)
-        high = json.loads(session.read_line())[1]
-        session.send("ROLLBACK;\n")
-        session.close()
-    sequences = {name: (int(low.get(name, value)), int(value)) for name, value in high.items()}
-    return replace(data, sequences=sequences), blobs
 
 
 def _copy_storage(
@@ -158,19 +137,20 @@ def _manifest(stack: Stack, partial: PartialSet, contents: _Contents, created: s
     settings: Mapping[str, str] = stack.settings.values
     return Manifest(
         name=partial.name,
-        kind="logical",
+        kind=contents.kind,
         sequence=partial.sequence,
         created=created,
         instance=stack.settings["CHATWOOT_INSTANCE_ID"],
         release=stack.settings["CHATWOOT_RELEASE"],
         image=stack.images[RAILS],
-        data=contents.data,
+        data=contents.copied.data,
         storage=contents.storage,
         settings_included=contents.settings_included,
         fingerprints=fingerprints(settings, stack.settings["CHATWOOT_INSTANCE_ID"]),
         artifacts=tuple(partial.artifacts),
         tool=TOOL,
         note=note,
+        cluster=contents.copied.facts,
         encryption=partial.encryption,
     )
 
@@ -185,9 +165,9 @@ def _warnings(manifest: Manifest) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _require_room(stack: Stack, host: Host) -> None:
+def _require_room(stack: Stack, host: Host, kind: str) -> None:
     size = int(host.processes.run(commands.space(stack, host.compose)).stdout.strip())
-    wanted, free = size // DUMP_SHARE + SPARE_BYTES, host.machine.free_disk(stack.backup_folder)
+    wanted, free = size // SHARES[kind] + SPARE_BYTES, host.machine.free_disk(stack.backup_folder)
     if free < wanted:
         text = f"{show_size(free)} free in {stack.backup_folder}, a backup needs about {show_size(wanted)}"
         raise PreflightFailedError(

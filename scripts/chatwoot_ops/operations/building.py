@@ -16,6 +16,7 @@ from chatwoot_ops.operations.keys import key_problems
 from chatwoot_ops.operations.source import Source
 from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
 from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
+from chatwoot_ops.operations.unpacking import unpack_cluster
 
 
 def build_cluster(stack: Stack, host: Host, source: Source, change: Change, cluster: str, *, migrate: bool) -> Staged:
@@ -25,11 +26,7 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
     """
     operation = change.opening.id
     change.step("stage", "Making a cluster beside the one that serves", cluster=cluster, operation=operation)
-    start_cluster(stack, host, operation, cluster, source.dump.parent)
-    change.step("load", "Loading the dump")
-    load(stack, host, operation, source.dump)
-    change.step("prove", "Proving the new cluster")
-    staged = read_staged(stack, host, operation)
+    staged = (unpack_cluster if source.physical else _load_dump)(stack, host, source, change, cluster)
     problems = (
         *_problems(source, staged, foreign_owners(stack, host, operation)),
         *key_problems(staged.samples, stack.settings.values),
@@ -46,10 +43,19 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
     return staged
 
 
+def _load_dump(stack: Stack, host: Host, source: Source, change: Change, cluster: str) -> Staged:
+    operation = change.opening.id
+    start_cluster(stack, host, operation, cluster, source.dump.parent)
+    change.step("load", "Loading the dump")
+    load(stack, host, operation, source.dump)
+    change.step("prove", "Proving the new cluster")
+    return read_staged(stack, host, operation)
+
+
 def _problems(source: Source, staged: Staged, foreign: int) -> tuple[str, ...]:
     found = [f"{foreign} tables or sequences do not belong to Chatwoot's role"] if foreign else []
     if source.set is not None:
-        found += differences(source.set.manifest.data, staged.data)
+        found += differences(source.set.manifest.data, staged.data, tables=not source.physical)
     return tuple(found)
 
 
@@ -77,7 +83,7 @@ def restore_files(stack: Stack, host: Host, source: Source, change: Change, stag
         place_archive(stack, host, archive)
     proof = prove_files(files_in_volume(stack, host), staged.blobs)
     known = source.set.manifest.storage if source.set else None
-    missing = set(proof.missing) - set(known.missing if known else ())
+    missing = set(proof.missing) - set(known.missing if known else ()) - staged.recent
     wrong = set(proof.wrong) - set(known.wrong if known else ())
     if archive is not None and (missing or wrong):
         details = (*(f"missing: {key}" for key in sorted(missing)), *(f"wrong: {key}" for key in sorted(wrong)))

@@ -43,10 +43,12 @@ SELECT json_build_array('migrations', coalesce(json_agg(version ORDER BY version
 SELECT json_build_array('end');
 """
 DIGEST = STABLE + _TABLES + SEQUENCES + _FACTS
+# The same without reading a row: what a physical set notes, whose rows are proved by their files.
+OUTLINE = STABLE + SEQUENCES + _FACTS
 
 
 def read_digest(next_line: Callable[[], str]) -> DataDigest:
-    """Reads the answers of DIGEST up to their end; each sequence has its one value as both ends of its range."""
+    """The answers of DIGEST or OUTLINE, to their end; each sequence has its one value as both ends of its range."""
     raw: dict[str, Any] = {"tables": {}, "sequences": {}}
     while True:
         line = next_line()

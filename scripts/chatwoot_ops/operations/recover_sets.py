@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.model.cluster import LOGICAL
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup import back_up
@@ -22,7 +23,8 @@ Action = Callable[[Place, Stack, Host, Journal], object]
 
 
 def _finish_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    back_up(stack, host, resume=journal)
+    # A journal of an earlier version names no kind: it knew one.
+    back_up(stack, host, resume=journal, kind=str(journal.opening.options.get("kind", LOGICAL)))
 
 
 def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:

@@ -12,6 +12,7 @@ from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError, UpgradeRolledBackError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.check import Check
+from chatwoot_ops.model.cluster import LOGICAL
 from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, Stack
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import store_of, verify_set
@@ -73,7 +74,7 @@ def whole_life(run: Run, place: Place, host: Host, releases: Releases) -> tuple[
     for service in SERVICES:
         _restarted(run, stack, host, service)
     run.step("make data through the API", lambda: make_sample_data(stack, host, "before"))
-    run.step("backup", lambda: back_up(stack, host))
+    run.step("backup", lambda: back_up(stack, host, kind=LOGICAL))
     run.step("delete both volumes", lambda: _lose(stack, host))
     run.step("restore, every table proved", lambda: _restore_latest(stack, host))
     run.step("smoke after restore", lambda: proved(stack, host, quick=True))

@@ -8,11 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import docker, staging
-from chatwoot_ops.errors import (
-    ConfirmationMissingError,
-    OpsError,
-)
+from chatwoot_ops.errors import ConfirmationMissingError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
+from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
@@ -37,6 +35,7 @@ from chatwoot_ops.operations.restore_settings import (
 )
 from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
 from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.unpacking import refuse_cluster
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
 
 
@@ -53,7 +52,10 @@ class RestoreOptions:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know."""
+    """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know.
+
+    After a physical set rows and tables are 0: none was counted, the cluster's files were verified.
+    """
 
     source: str
     tables: int
@@ -63,6 +65,7 @@ class Restored:
     seconds: float
     away_seconds: float
     notes: tuple[str, ...]
+    kind: str = LOGICAL
 
 
 def intended_restore(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
@@ -90,8 +93,7 @@ def restore_from(place: Place, host: Host, where: Mapping[str, str], options: Re
     where, settings = brought_near(place, host, where, options.settings)
     options = replace(options, settings=settings)
     identity = identity_of(host, options.identity) if not place.env_file.exists() else None
-    given = Given(where["set"], identity, options.settings)
-    identity = bring_settings(place, host, given, ask=not where["dump"])
+    identity = bring_settings(place, host, Given(where["set"], identity, settings), ask=not where["dump"])
     stack = open_with(place, host)
     return restore(stack, host, named_source(stack, where), options, identity=identity)
 
@@ -142,6 +144,7 @@ def fitting_keys(
     set_name = source.set.path if source.set else ""
     keys = keys_given(stack, Given(set_name, identity, options.settings))
     refuse_unfit(with_keys(stack, keys), source, adopt=options.adopt, migrate=options.migrate)
+    refuse_cluster(stack, host, source)
     return keys
 
 
@@ -171,9 +174,8 @@ def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) 
     answer = host.reporter.confirm("Replace the data?")
     if not answer:
         why = "nobody could be asked" if answer is None else "the answer was no"
-        raise ConfirmationMissingError(
-            f"Nothing was restored: {why}", remedy="Add --yes to confirm. Nothing was changed."
-        )
+        remedy = "Add --yes to confirm. Nothing was changed."
+        raise ConfirmationMissingError(f"Nothing was restored: {why}", remedy=remedy)
 
 
 def _restore(  # noqa: PLR0917 - one story, told once
@@ -197,4 +199,5 @@ def _restore(  # noqa: PLR0917 - one story, told once
     clean_up(stack, host, change, f"clusters/{cluster}", previous)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
-    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, tuple(change.changed))
+    kind, notes = PHYSICAL if source.physical else LOGICAL, tuple(change.changed)
+    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, notes, kind)

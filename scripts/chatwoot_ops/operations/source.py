@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chatwoot_ops.errors import BackupSetInvalidError, ReleaseRefusedError
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
+from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.release import order_of
 from chatwoot_ops.model.stack import Stack
@@ -17,12 +17,17 @@ from chatwoot_ops.operations.staging import form_of
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A dump, with its storage archive where there is one; `set` where both come from a backup set."""
+    """A dump or a cluster's archive, with its storage archive where there is one; `set` where both come from a set."""
 
     name: str
     dump: Path
     storage: Path | None = None
     set: BackupSet | None = None
+
+    @property
+    def physical(self) -> bool:
+        """Whether it is a cluster's own files."""
+        return self.set is not None and self.set.manifest.physical
 
     def noted(self) -> dict[str, str]:
         """What the journal needs to find it again."""
@@ -37,7 +42,7 @@ def source_of_set(stack: Stack, name: str) -> Source:
     Raises BackupSetInvalidError when there is no such sealed set.
     """
     found = store_of(stack).find(name)
-    return Source(found.manifest.name, Path(found.path).resolve() / DATABASE_ARTIFACT, set=found)
+    return Source(found.manifest.name, Path(found.path).resolve() / found.manifest.database_artifact, set=found)
 
 
 def source_of_dump(dump: str, storage: str) -> Source:

@@ -16,7 +16,7 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.digests import DIGEST, read_digest
 from chatwoot_ops.operations.keys import SAMPLES, read_samples
 from chatwoot_ops.operations.plain_sql import plain_sql
-from chatwoot_ops.operations.storage import BLOBS
+from chatwoot_ops.operations.storage import BLOBS, read_blobs
 
 START_TIMEOUT_SECONDS = 180
 _ENDED = "is not running"
@@ -34,7 +34,6 @@ FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
 SELECT format('ALTER TYPE public.%I OWNER TO %I', t.typname, :'role')
 FROM pg_type t WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e') \\gexec
-ANALYZE;
 """
 _FOREIGN_OWNERS = """
 SELECT json_build_array(count(*)) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
@@ -45,16 +44,28 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S') AND r.
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What the new cluster holds: its digest, its encrypted samples, and its rows of stored files."""
+    """What the new cluster holds: its digest, its encrypted samples, and its rows of stored files.
+
+    `recent` are keys of rows that were written while a physical set was taken: their files may not be in it.
+    """
 
     data: DataDigest
     samples: list[tuple[str, str]]
     blobs: dict[str, tuple[int, str]]
+    recent: frozenset[str] = frozenset()
 
 
 def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder: Path) -> None:
     """An empty cluster with Chatwoot's role, database and extensions, made exactly as a first start makes it."""
     host.processes.run(staging.start(stack, host.compose, operation=operation, cluster=cluster, folder=folder))
+    wait_until_serving(stack, host, operation)
+
+
+def wait_until_serving(stack: Stack, host: Host, operation: str, timeout: float = START_TIMEOUT_SECONDS) -> None:
+    """Returns when the new cluster answers.
+
+    Raises CommandFailedError with its last words when its container ended, or `timeout` seconds are over.
+    """
     probe = staging.ask(stack, operation, "SELECT 1;")
     seen: list[Finished] = []
 
@@ -63,7 +74,7 @@ def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder
         # Waiting on brings no ended container back; its last words say what the matter is (a full disk, say).
         return seen[-1].code == 0 or _ENDED in seen[-1].stderr
 
-    host.clock.wait_until(decided, timeout=START_TIMEOUT_SECONDS, interval=0.3)
+    host.clock.wait_until(decided, timeout=timeout, interval=0.3)
     if seen[-1].code != 0:
         said = host.processes.try_run(staging.last_words(stack, operation))
         lines = host.processes.mask(f"{said.stdout}{said.stderr}").splitlines()
@@ -79,6 +90,12 @@ def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
         host.processes.feed(staging.load_from_pipe(stack, operation), read_unpacked(dump))
     else:
         host.processes.run(staging.load(stack, operation, dump.name))
+    give_to_role(stack, host, operation)
+    host.processes.run(staging.ask(stack, operation, "ANALYZE;", purpose="Counting the rows for the planner"))
+
+
+def give_to_role(stack: Stack, host: Host, operation: str) -> None:
+    """Makes Chatwoot's role the owner of all that it works with: a superuser's hand may have made some of it."""
     role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
     host.processes.run(
         staging.ask(stack, operation, f"\\set role '{role}'\n{_OWNERS}", purpose="Giving the tables to Chatwoot's role")
@@ -104,14 +121,12 @@ def form_of(dump: Path) -> str:
     )
 
 
-def read_staged(stack: Stack, host: Host, operation: str) -> Staged:
-    """What the new cluster holds, read in one session."""
+def read_staged(stack: Stack, host: Host, operation: str, question: str = DIGEST) -> Staged:
+    """What the new cluster holds, read in one session; `question` says how closely."""
     with host.processes.session(staging.session(stack, operation)) as session:
-        session.send(BLOBS + "SELECT json_build_array();\n" + SAMPLES + DIGEST)
+        session.send(BLOBS + "SELECT json_build_array();\n" + SAMPLES + question)
         session.close()
-        blobs: dict[str, tuple[int, str]] = {}
-        for blob in iter(lambda: _row(session.read_line()), []):
-            blobs[str(blob[0])] = (int(str(blob[1])), str(blob[2]))
+        blobs = read_blobs(session.read_line)
         samples = read_samples(session.read_line)
         data = read_digest(session.read_line)
     return Staged(data, samples, blobs)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tarfile
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -23,6 +24,14 @@ BLOBS = """
 SELECT json_build_array(key, byte_size, checksum) FROM active_storage_blobs WHERE service_name = 'local' ORDER BY key;
 """
 _CHUNK = 1024 * 1024
+
+
+def read_blobs(next_line: Callable[[], str]) -> dict[str, tuple[int, str]]:
+    """The answers of BLOBS, up to an empty list."""
+    found: dict[str, tuple[int, str]] = {}
+    while blob := json.loads(next_line()):
+        found[str(blob[0])] = (int(blob[1]), str(blob[2]))
+    return found
 
 
 @dataclass(slots=True)

@@ -81,7 +81,8 @@ class Move:
 
 
 def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan) -> Upgraded:
-    made = make_set(stack, host, change, note=note_before(plan.target))
+    note, kind = note_before(plan.target), stack.settings["BACKUP_KIND"]
+    made = make_set(stack, host, change, note=note, kind=kind)
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
     way_back = WayBack(plan.release, plan.target, previous, ask_database(stack, host, HIGH))

@@ -1,0 +1,104 @@
+"""What a physical backup and its restore run: pg_basebackup beside the server, tar and pg_verifybackup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatwoot_ops.commands import compose
+from chatwoot_ops.commands.backup import HOURS, beside
+from chatwoot_ops.commands.compose import OPERATION_LABEL
+from chatwoot_ops.commands.docker import docker
+from chatwoot_ops.commands.staging import SET_FOLDER, container
+from chatwoot_ops.model.cluster import COMPRESSIONS, Compression
+from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.stack import DATABASE, Stack
+
+_FOLDER = "/var/lib/postgresql/data/clusters"
+_PROGRAMS = " ".join(each.program for each in COMPRESSIONS)
+# An archive is of no use where nothing unpacks it: lz4's program is in few images whose server can write the format.
+# Whether a build has a method is the same for all its programs, and pg_dump shows it without a connection for long.
+_ABLE = f"""
+for method in {_PROGRAMS}; do
+  command -v "$method" >/dev/null &&
+    pg_dump -U "$POSTGRES_USER" -d template1 --schema-only -Fc --compress="$method" >/dev/null 2>&1 && break
+done
+echo "$method $(uname -m)"
+"""
+# As for a logical restore, but the WAL stays what the cluster that will serve writes, and nothing leaves the container:
+# the files bring their own configuration, which may archive, or wait for a receiver that is not here.
+SERVER = (
+    "postgres",
+    "-c", "listen_addresses=127.0.0.1",
+    "-c", "shared_buffers=256MB",
+    "-c", "max_wal_size=4GB",
+    "-c", "checkpoint_timeout=1h",
+    "-c", "archive_mode=off",
+    "-c", "synchronous_standby_names=",
+    "-c", "autovacuum=off",
+)  # fmt: skip
+
+
+def able(stack: Stack, program: Path) -> Command:
+    """Prints the best program that both server and image have for an archive, and the processor's architecture."""
+    purpose = "Asking what the database image can do"
+    return compose.execute(stack, program, DATABASE, "sh", "-c", _ABLE, purpose=purpose)
+
+
+def base_backup(stack: Stack, *, database: str, operation: str, compression: Compression) -> Command:
+    """The running cluster as one tar on standard output, its backup manifest inside; says start and stop on the other.
+
+    It runs beside the container `database`, as a dump does. A stream to standard output allows no second one for the
+    WAL: it is fetched at the end.
+    """
+    options = (*beside(stack, database, operation), "--env", "LC_ALL=C", "--entrypoint", "pg_basebackup")
+    argv = (
+        *("--no-password", "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--no-sync"),
+        *("--verbose", "--manifest-checksums=CRC32C", f"--compress={compression.option}"),
+    )
+    return docker(*options, stack.images[DATABASE], *argv, purpose="Copying the running cluster", timeout=HOURS)
+
+
+def image_abilities(image: str) -> Command:
+    """Prints what decides whether an image can run a cluster: architecture, major version, programs that unpack."""
+    script = (
+        f"uname -m; postgres --version | sed 's/[^0-9]*\\([0-9]*\\).*/\\1/'; for each in {_PROGRAMS}; do "
+        'command -v "$each" >/dev/null && echo "$each"; done; true'
+    )
+    argv = ("run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", script)
+    return docker(*argv, purpose="Asking what the database image can do", timeout=600)
+
+
+def start(stack: Stack, program: Path, *, operation: str, cluster: str, folder: Path) -> Command:
+    """Starts the container; it makes the cluster's empty folder and serves only when `serve` tells it to."""
+    flags = ("--label", f"{OPERATION_LABEL}={operation}", "--name", container(stack, operation))
+    mount = ("--volume", f"{folder}:{SET_FOLDER}:ro", "--entrypoint", "/bin/sh")
+    verb = ("run", "-d", "--no-deps", *flags, *mount, DATABASE, "/chatwoot-ops/unpack.sh", cluster, *SERVER)
+    return compose.compose(stack, program, *verb, purpose="Making a cluster beside the one that serves", timeout=300)
+
+
+def unpack(stack: Stack, operation: str, cluster: str, name: str, compression: Compression) -> Command:
+    """Unpacks an archive of the mounted folder into the cluster's folder, owners and rights as they were."""
+    folder = f"{_FOLDER}/{cluster}.partial"
+    script = f'until [ -d {folder} ]; do sleep 0.1; done; exec tar --extract --directory={folder} "$@"'
+    options = (f"--file={SET_FOLDER}/{name}", f"--use-compress-program={compression.program}")
+    argv = ("exec", container(stack, operation), "sh", "-c", script, "sh", *options)
+    return docker(*argv, purpose="Unpacking the cluster", timeout=HOURS)
+
+
+def verify(stack: Stack, operation: str, cluster: str) -> Command:
+    """Holds every unpacked file against the backup manifest, and reads the WAL that the cluster needs."""
+    argv = (
+        "exec",
+        "--user",
+        "postgres",
+        container(stack, operation),
+        "pg_verifybackup",
+        f"{_FOLDER}/{cluster}.partial",
+    )
+    return docker(*argv, purpose="Verifying the unpacked cluster", timeout=HOURS)
+
+
+def serve(stack: Stack, operation: str) -> Command:
+    """Tells the waiting container to start its server."""
+    argv = ("exec", container(stack, operation), "sh", "-c", "echo > /tmp/serve")
+    return docker(*argv, purpose="Starting the new cluster", timeout=60)

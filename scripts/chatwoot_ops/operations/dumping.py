@@ -1,0 +1,50 @@
+"""The database of a set, of either kind: one snapshot as a dump with its digest, or the running cluster's files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.partial_set import PartialSet
+from chatwoot_ops.commands import backup as commands
+from chatwoot_ops.commands import compose
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
+from chatwoot_ops.model.cluster import PHYSICAL
+from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.operations.base_backup import Copied, copy_cluster
+from chatwoot_ops.operations.changing import Change
+from chatwoot_ops.operations.digests import DIGEST, SEQUENCES, read_digest
+from chatwoot_ops.operations.storage import BLOBS, read_blobs
+
+
+def write_database(stack: Stack, host: Host, change: Change, partial: PartialSet, kind: str) -> Copied:
+    """Writes the database into a set of this kind."""
+    if kind == PHYSICAL:
+        change.step("base-backup", "Copying the running cluster", partial=partial.folder.name)
+        return copy_cluster(stack, host, change, partial)
+    change.step("dump-database", "Dumping the database", partial=partial.folder.name)
+    return _dump(stack, host, change, partial)
+
+
+def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copied:
+    """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
+    database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
+    with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
+        session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
+        low = json.loads(session.read_line())[1]
+        session.send("SELECT pg_export_snapshot();\n")
+        snapshot = session.read_line()
+        session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
+        with partial.artifact(DATABASE_ARTIFACT) as file:
+            dump = commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot)
+            host.processes.save_output(dump, file.write)
+        blobs = read_blobs(session.read_line)
+        data = read_digest(session.read_line)
+        # pg_dump reads a sequence when it comes to it, so its value lies between these two, however much is written.
+        session.send(SEQUENCES)
+        high = json.loads(session.read_line())[1]
+        session.send("ROLLBACK;\n")
+        session.close()
+    sequences = {name: (int(low.get(name, value)), int(value)) for name, value in high.items()}
+    return Copied(None, replace(data, sequences=sequences), blobs)
