@@ -33,7 +33,7 @@ from chatwoot_ops.operations.restore_settings import (
     with_keys,
     write_keys,
 )
-from chatwoot_ops.operations.source import Source, refuse_unfit, source_of_dump, source_of_set
+from chatwoot_ops.operations.source import Source, named_source, refuse_unfit
 from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
 from chatwoot_ops.operations.unpacking import refuse_cluster
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
@@ -80,12 +80,6 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
     keys = fitting_keys(stack, host, source, options, opener(host, source, options))
     brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
     return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
-
-
-def named_source(stack: Stack, where: Mapping[str, str]) -> Source:
-    """The dump that is named, else the set."""
-    dump = where["dump"]
-    return source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
 
 
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:

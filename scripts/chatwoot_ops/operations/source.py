@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,12 @@ def source_of_dump(dump: str, storage: str) -> Source:
         raise BackupSetInvalidError("There is no such file", details=missing, remedy="Nothing was changed.")
     form_of(path)
     return Source(path.name, path, archive)
+
+
+def named_source(stack: Stack, where: Mapping[str, str]) -> Source:
+    """The dump that is named, else the set."""
+    dump = where["dump"]
+    return source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
 
 
 def source_again(stack: Stack, noted: dict[str, Any]) -> Source:
