@@ -330,6 +330,11 @@ def test_a_backup_stays_here_when_told_to_or_when_no_remote_is_set(tmp_path, sta
     assert s3.asked == []
 
 
+def test_the_kind_that_was_asked_for_is_handed_on(stack, host):
+    with pytest.raises(SettingsInvalidError):
+        back_up_off_site(stack, host, kind="imagined")
+
+
 def test_a_backup_whose_push_fails_is_kept_and_said(stack, host, s3):
     s3.fault("put_object", failing(FAULTS["gone"]))
     with pytest.raises(BackupFailedError, match=f"The set {NAME} is not off-site") as caught:
