@@ -172,7 +172,7 @@ def migrate(_: Context, json: bool = False) -> None:
 
 @task(
     help={
-        "verify": "Take none; read back every checksum, and a dump's table of contents, of a set that is there.",
+        "verify": "Take none; the same as 'verify --level archive' of a set that is there.",
         "set": "Which set to verify: its name, or latest.",
         "no-push": "Leave the set here, also where BACKUP_REMOTE is set.",
         "kind": "logical or physical (else BACKUP_KIND).",
@@ -200,6 +200,37 @@ def backup(  # noqa: PLR0917 - each is a flag
     take = functools.partial(back_up_off_site, kind=kind, push_it=not no_push)
     act = look if verify else take
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    help={
+        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "level": "checksums; archive: the archives are read to their end too; restore: a drill of the set.",
+        "identity": "File with the age private key that opens an encrypted set, or - to type it.",
+        "settings": "With --level restore: a copy of the .env that the data was made with.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def verify(
+    _: Context,
+    set: str = "latest",  # noqa: A002 - the flag's name
+    level: str = "archive",
+    identity: str = "",
+    settings: str = "",
+    json: bool = False,
+) -> None:
+    """[keep] Read a backup set back, as thoroughly as asked; notes time and level in the set.
+
+    Example: invoke verify --set latest --level checksums
+    """
+    from chatwoot_ops.console.drill_page import drill_page
+    from chatwoot_ops.errors import ChecksFailedError
+    from chatwoot_ops.operations.drill import DrillOptions
+    from chatwoot_ops.operations.verify import verify as read_back
+
+    options = DrillOptions(set, identity, settings)
+    act = lambda place, host: read_back(place, host, options, level, drill_page)  # noqa: E731
+    perform(act, json=json, failing=ChecksFailedError.code)
 
 
 @task(
@@ -235,7 +266,7 @@ def backup_keys(  # noqa: PLR0917 - each is a flag
 
 @task(help={"remote": "Those at BACKUP_REMOTE instead.", "json": "One JSON object on standard output."})
 def backups(_: Context, remote: bool = False, json: bool = False) -> None:
-    """[keep] The backup sets: kind, age, size, release, newest message, verified when, off-site since when.
+    """[keep] The backup sets: kind, age, size, release, newest message, verified when and how, off-site since when.
 
     Example: invoke backups
     """
@@ -519,6 +550,34 @@ def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = Fal
     from chatwoot_ops.operations.rehearse import rehearse as run
 
     perform(lambda place, host: run(place, host, images=images, quick=quick), json=json)
+
+
+@task(
+    help={
+        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "identity": "File with the age private key that opens the set's settings and keys.",
+        "settings": "A copy of the .env that the data was made with, instead of --identity.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def drill(
+    _: Context,
+    set: str = "latest",  # noqa: A002 - the flag's name
+    identity: str = "",
+    settings: str = "",
+    json: bool = False,
+) -> None:
+    """[prove] Restore a set into a throwaway stack that reaches nobody; prove and time it; exit 25 when it fails.
+
+    Example: invoke drill --set latest
+    """
+    from chatwoot_ops.console.drill_page import drill_page
+    from chatwoot_ops.errors import ChecksFailedError
+    from chatwoot_ops.operations.drill import DrillOptions
+    from chatwoot_ops.operations.drill import drill as run
+
+    options = DrillOptions(set, identity, settings)
+    perform(lambda place, host: run(place, host, options, drill_page), json=json, failing=ChecksFailedError.code)
 
 
 def _named() -> Collection:

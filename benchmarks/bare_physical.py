@@ -26,9 +26,9 @@ _TAR = "docker run --rm --volume $1:/volume:ro --entrypoint tar $2 --create --di
 
 def compression(stack: Stack) -> Compression:
     """The first of our methods that server and image have; ours asks the same."""
-    argv = physical.able(stack, COMPOSE).argv
+    argv = physical.able(stack, COMPOSE, "").argv
     script = argv[argv.index("-c") + 1]
-    program = docker("exec", container(stack), "sh", "-c", script).split()[0]
+    program = docker("exec", container(stack), "sh", "-c", script, "sh", *where(stack)).split()[0]
     return next(each for each in COMPRESSIONS if each.program == program)
 
 

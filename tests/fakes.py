@@ -191,6 +191,7 @@ class FakeMachine:
         self.taken_ports = set()
         self.disk = 100 * GIGABYTE
         self.ram = 16 * GIGABYTE
+        self.available = 8 * GIGABYTE
         self.arch = "x86_64"
         self.kernel = {"vm.overcommit_memory": "1"}
         self.next_port = 40000
@@ -219,6 +220,9 @@ class FakeMachine:
 
     def memory(self):
         return self.ram
+
+    def available_memory(self):
+        return self.available
 
     def free_disk(self, _path):
         return self.disk

@@ -82,6 +82,7 @@ pg_basebackup: write-ahead log end point: 0/2000100
 pg_basebackup: base backup completed
 """
 TOLD_BY_OTHERS = ("architecture", "timeline", "start_lsn", "stop_lsn", "backup_manifest")
+PROBE = 'echo "$method $(uname -m)"'
 SLOT = '["chatwoot_ops_77"]'
 
 
@@ -89,6 +90,11 @@ def facts_answer(*, able=None, **changed):
     """What a server says of its own cluster."""
     told = {key: value for key, value in asdict(CLUSTER).items() if key not in TOLD_BY_OTHERS}
     return json.dumps({"able": {**ABLE, **(able or {})}, "cluster": {**told, **changed}})
+
+
+def probed(program="zstd", able=None):
+    """What a database's container says before it is copied."""
+    return f"{program} x86_64\n{facts_answer(able=able)}\n"
 
 
 def well_physical(host, *, after=BLOBS, samples=()):
@@ -103,7 +109,7 @@ def well_physical(host, *, after=BLOBS, samples=()):
 
 def well_base_backup(engine, after=BLOBS):
     """The same for the backup alone."""
-    engine.on('echo "$method $(uname -m)"', "zstd x86_64\n").on("'able'", facts_answer())
+    engine.on("'able'", facts_answer()).on(PROBE, probed())
     engine.on("pg_basebackup", ARCHIVE.decode(), stderr=SAID)
     high = json.dumps(["sequences", {name: high - AHEAD for name, (_, high) in OUTLINED.sequences.items()}])
     low = replace(OUTLINED, sequences={name: (low, low) for name, (low, _) in OUTLINED.sequences.items()})
@@ -116,14 +122,14 @@ def _spoken(data, blobs, high):
 
 
 def _well_staging(engine, data, blobs, samples):
-    engine.on("/chatwoot-ops/stage.sh", "id").on("docker exec -i chatwoot-restore-", "1\n")
+    engine.on("/chatwoot-ops/stage.sh", "id").on("docker exec -i chatwoot-", "1\n")
     engine.on("pg_restore --jobs", "").on("docker stop --time", "").on("r.rolname <>", "[0]\n")
-    engine.on("tar --extract", "").on("join -1 2", "".join(_listed(key) for key in blobs))
+    engine.on("tar --extract", "").on("join -1 2", "".join(listed(key) for key in blobs))
     rows = [json.dumps(sample) for sample in samples]
     spoken = "\n".join([*blob_lines(blobs), *rows, '["end"]', *digest_lines(data)])
     engine.on(f"-h 127.0.0.1 -U postgres -d chatwoot_production\n{SPOKEN}", spoken)
 
 
-def _listed(key):
+def listed(key):
     content = FILES[key]
     return f"{key} {len(content)} {b64decode(checksum(content)).hex()}\n"

@@ -22,6 +22,8 @@ from chatwoot_ops.model.backup_set import (
     StorageProof,
     TableDigest,
 )
+from chatwoot_ops.model.certificate import Certificate
+from chatwoot_ops.model.check import passed
 from chatwoot_ops.model.cluster import PHYSICAL, ClusterFacts
 from world import INSTANCE, VERSIONS
 
@@ -98,7 +100,31 @@ def manifest(**changed):
 
 
 def a_set(**changed):
-    return BackupSet("/backups/20261124T080000Z-logical", manifest(**changed), "2026-11-24T09:00:00Z", 2048)
+    return BackupSet(
+        "/backups/20261124T080000Z-logical", manifest(**changed), "2026-11-24T09:00:00Z", 2048, level="archive"
+    )
+
+
+def certificate(**changed):
+    made = Certificate(
+        set="20261124T080000Z-logical",
+        kind="logical",
+        release=RELEASE,
+        instance=INSTANCE,
+        began="2026-11-24T08:00:00Z",
+        ended="2026-11-24T08:01:10Z",
+        passed=True,
+        recovery_seconds=41.5,
+        size_bytes=2048,
+        rows=261,
+        tables=2,
+        files_proved=2,
+        checks=(passed("/app/login", "serves, with database and Redis"),),
+        from_remote=False,
+        image="chatwoot/chatwoot:v4.15.1-ce",
+        fake=False,
+    )
+    return replace(made, **changed)
 
 
 def encrypted(content, *recipients):

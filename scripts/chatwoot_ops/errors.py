@@ -97,7 +97,7 @@ class ProvisioningFailedError(FailedError):
 
 
 class ChecksFailedError(FailedError):
-    """Smoke, doctor or rehearsal found a failure."""
+    """Smoke, doctor, rehearsal or drill found a failure."""
 
     code = 25
 

@@ -13,11 +13,12 @@ import subprocess
 import pytest
 
 from chatwoot_ops.console import open_session
+from chatwoot_ops.model.schema import parse_schema
 from chatwoot_ops.operations.opening import open_with
 from chatwoot_ops.operations.rehearse import SANDBOX
 from chatwoot_ops.operations.sample_data import make_sample_data
 from stack.blocks import commands_of, marked_block
-from stack.tools import BIN, REPOSITORY, docker, quick_checkout
+from stack.tools import BIN, COMPOSE_FOLDER, REPOSITORY, docker, quick_checkout
 
 DOCS = REPOSITORY / "docs"
 BACK_UP, RESTORE = DOCS / "how-to/back-up.md", DOCS / "how-to/restore.md"
@@ -115,12 +116,14 @@ def test_the_settings_are_found_again_in_the_containers(stack):
     found = stack.env_file.with_name(".env.found")
     assert stat.S_IMODE(found.stat().st_mode) == 0o600
     kept = dict(line.split("=", 1) for line in found.read_text().splitlines())
+    example = (REPOSITORY / COMPOSE_FOLDER / ".env.example").read_text()
+    of_backups = {
+        setting.key for setting in parse_schema(example) if setting.group == "Backup" and lost.get(setting.key)
+    }
     assert {key for key in lost if lost[key] and kept.get(key) != lost[key] and "_FAKE_" not in key} == {
         "POSTGRES_SUPERUSER_PASSWORD",
         "CHATWOOT_ADMIN_PASSWORD",
-        "BACKUP_FOLDER",
-        "BACKUP_RECIPIENTS",
-        "BACKUP_ENCRYPT",
+        *of_backups,
     }
 
 

@@ -80,6 +80,21 @@ def test_the_set_is_unreadable_without_the_key_and_the_key_from_a_file_restores_
     encrypting.invoke("smoke", "--quick")
 
 
+@pytest.mark.matrix
+def test_a_physical_set_is_encrypted_and_restored_in_the_same_way(encrypting):
+    known = encrypting.client.write("a sentence in a physical set")
+    encrypting.invoke("backup", "--kind", "physical")
+    path = sets(encrypting)[-1]
+    assert all(each.name.endswith((".age", ".json")) for each in path.iterdir())
+    assert "were NOT read" in encrypting.invoke("backup", "--verify").out
+    encrypting.invoke("backup.keys", "--prove", "--identity", str(encrypting.identity))
+    later = encrypting.client.write("after the physical set")
+    encrypting.invoke("restore", "--yes", "--identity", str(encrypting.identity))
+    assert (lost(encrypting, [*encrypting.in_set, known]), lost(encrypting, [later])) == ([], [later])
+    assert in_clear(encrypting) == []
+    encrypting.invoke("smoke", "--quick")
+
+
 def test_settings_of_the_backups_replace_no_container(encrypting):
     before = encrypting.containers()
     encrypting.set(BACKUP_ENCRYPT="settings")

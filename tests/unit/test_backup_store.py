@@ -9,6 +9,7 @@ import pytest
 from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified, read_set
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, FORMAT, MANIFEST, STORAGE_ARTIFACT
+from chatwoot_ops.model.verification import Level
 from sets import sealed
 
 
@@ -193,8 +194,8 @@ def test_two_artifacts_of_the_same_size_that_changed_places_are_found(store):
 def test_a_set_that_was_found_whole_says_when(store):
     sealed(store.folder)
     assert store.find("latest").verified == ""
-    mark_verified(store.find("latest"), "2026-11-24T09:00:00Z")
-    assert store.find("latest").verified == "2026-11-24T09:00:00Z"
+    mark_verified(store.find("latest"), "2026-11-24T09:00:00Z", Level.CHECKSUMS)
+    assert (store.find("latest").verified, store.find("latest").level) == ("2026-11-24T09:00:00Z", "checksums")
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "7", '{"at": null'])

@@ -6,12 +6,13 @@ import pytest
 
 from chatwoot_ops.errors import ChecksFailedError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
+from chatwoot_ops.model.certificate import to_json
 from chatwoot_ops.model.check import Outcome, failures
 from chatwoot_ops.model.duration import parse_duration, show_duration
 from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.doctor import doctor
 from chatwoot_ops.operations.status import status
-from sets import sealed
+from sets import certificate, sealed
 from world import INSTANCE, place_in, stack_in
 
 SETTINGS = {
@@ -20,8 +21,7 @@ SETTINGS = {
     "DRILL_MAX_AGE": "35d",
     "RESTORE_TIME_TARGET": "30m",
 }
-GOOD = {"format": 1, "set": "a-set", "kind": "logical", "ended": "2026-11-01T06:00:00Z", "passed": True,
-        "recovery_seconds": 93.2, "from_remote": False}  # fmt: skip
+GOOD = json.loads(to_json(certificate(set="a-set", ended="2026-11-01T06:00:00Z", recovery_seconds=93.2)))
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def of_clusters(stack):
 
 def of_scripts(stack):
     return (
-        physical.able(stack, COMPOSE),
+        physical.able(stack, COMPOSE, "SELECT 1;"),
         physical.image_abilities(DB_IMAGE),
         staging.place_files(stack),
         staging.list_files(stack),
@@ -188,10 +188,11 @@ CAN = {
 def test_an_archive_is_packed_only_by_what_both_server_and_image_have(stack, tmp_path, what):
     image, server, best = CAN[what]
     dump = f'case "$*" in {server}) exit 0;; *) exit 1;; esac'
-    environment = programs(tmp_path / "bin", pg_dump=dump, **dict.fromkeys(image, "exit 0"))
-    argv = physical.able(stack, COMPOSE).argv
+    environment = programs(tmp_path / "bin", pg_dump=dump, psql="echo $*", **dict.fromkeys(image, "exit 0"))
+    argv = physical.able(stack, COMPOSE, "SELECT 1;").argv
     done = subprocess.run(argv[argv.index("sh") :], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [best, os.uname().machine]
+    told = f"-X -q -t -A -v ON_ERROR_STOP=1 {WHERE}"
+    assert done.stdout.splitlines() == [f"{best} {os.uname().machine}", told]
 
 
 def test_an_image_says_its_architecture_its_major_version_and_what_it_can_unpack(tmp_path):

@@ -39,7 +39,7 @@ from chatwoot_ops.operations.setup import SetUp
 from chatwoot_ops.operations.status import Status
 from chatwoot_ops.operations.upgrade import Upgraded
 from fakes import FakeClock
-from sets import DATA, a_set, manifest
+from sets import DATA, a_set, certificate, manifest
 
 CHECKS = (
     passed("a", "good"),
@@ -61,13 +61,14 @@ STATUS = Status(
     (),
     "",
     "",
+    "",
     healthy=True,
     checks=(passed("backup age", "2.0 h old"),),
 )
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
     "20261124T080000Z-logical     logical       2.0 kB  v4.15.1-ce   "
-    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z, not off-site"
+    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z (archive), not off-site"
 )
 PRUNED = (PrunedSet("a", "t", 2048, ("newest", "last")), PrunedSet("b", "t", 7, ()), PrunedSet("c", "t", 7, ()))
 NOT_READ = (
@@ -84,6 +85,7 @@ RESULTS = {
     "TakenDown": TakenDown(("v",)),
     "Recovered": Recovered("up", "start", ended=True, text="'up' was finished."),
     "BackupSet": a_set(),
+    "Certificate": certificate(),
     "KeysMade": KeysMade("age1public", "/x/key", added=True),
     "KeyProved": KeyProved("a-set", "age1public", 2048, "2026-11-24T09:00:00Z"),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
@@ -107,8 +109,10 @@ RESULTS = {
 }
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
-    "Status": "checks cut_off fake healthy instance last_backup pending_migrations ports project release services url "
-    "volumes",
+    "Status": (
+        "checks cut_off fake healthy instance last_backup last_drill pending_migrations ports project release services "
+        "url volumes"
+    ),
     "SetUp": "account administrator changed checks password release url",
     "Rehearsal": "checks fake images recovery_seconds steps",
     "Migrated": "applied data_migrations_waiting repaired total",
@@ -116,10 +120,14 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "BackupSet": "checksums_only kept manifest needs off_site path proved proved_key size verified",
     "Pushed": "name remote seconds sent size warnings",
     "Pulled": "fetched seconds set",
     "RemoteBackups": "damaged remote sets unfinished",
+    "BackupSet": "kept level manifest needs off_site path proved proved_key size verified",
+    "Certificate": (
+        "began checks ended fake files_proved format from_remote image instance kind passed recovery_seconds release "
+        "rows set size_bytes tables why"
+    ),
     "KeysMade": "added file public",
     "KeyProved": "at key set size",
     "BackedUp": "seconds set warnings",
@@ -200,7 +208,9 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("TakenDown", "Down. Volumes removed: v"),
         ("Recovered", "'up' was finished."),
         ("BackupSet", LINE),
-        ("BackupSet", "Every checksum and the dump's table of contents were read back."),
+        ("BackupSet", "Read back: every checksum, the dump's table of contents and the storage archive to its end."),
+        ("Certificate", "261 rows in 2 tables came back, 2 stored files proved"),
+        ("Certificate", "The drill passed: 20261124T080000Z-logical (2.0 kB) in 41.5 s."),
         ("KeysMade", "Public key: age1public"),
         ("KeysMade", "It stands in BACKUP_RECIPIENTS in .env now."),
         (
@@ -281,17 +291,17 @@ def changed(kind, **values):
             changed("KeysMade", added=False),
             "Write it into .env: BACKUP_RECIPIENTS=age1public (after a comma where others stand there).",
         ),
-        (replace(a_set(), checksums_only=True), LINE.replace(", not", " (checksums only), not")),
+        (replace(a_set(), level="checksums"), LINE.replace("archive", "checksums only")),
         (
-            replace(a_set(), checksums_only=True),
+            replace(a_set(encryption=Encryption(("age1x",), whole=True)), level="checksums"),
             NOT_READ,
         ),
         (a_set(encryption=Encryption(("age1x",), whole=True)), f"{LINE}, encrypted"),
-        (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z", "never")),
         (
             replace(a_set(), off_site="2026-11-24T09:30:00Z"),
             LINE.replace("not off-site", "off-site 2026-11-24T09:30:00Z"),
         ),
+        (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z (archive)", "never")),
         (changed("Rehearsal", fake=False), "The rehearsal passed on images from the registry."),
     ],
 )

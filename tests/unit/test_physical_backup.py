@@ -15,7 +15,7 @@ from chatwoot_ops.operations.backup_sets import verify_set
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.recover import recover
 from fakes import SPOKEN
-from keeping import SAID, facts_answer, well_physical
+from keeping import PROBE, SAID, probed, well_physical
 from sets import ARCHIVE, ARCHIVE_NAME, BLOBS, CLUSTER, OUTLINED, sealed_physical
 from world import INSTANCE, place_in, stack_in
 
@@ -99,7 +99,7 @@ def test_files_of_rows_before_and_after_are_looked_for(stack, well, after, missi
 
 @pytest.mark.parametrize("compression", COMPRESSIONS, ids=lambda each: each.program)
 def test_the_archive_is_packed_as_well_as_server_and_image_can(stack, host, compression):
-    host.processes.on('echo "$method $(uname -m)"', f"{compression.program} x86_64\n")
+    host.processes.on(PROBE, probed(compression.program))
     found = back_up(stack, host, kind=PHYSICAL).set.manifest
     assert found.database_artifact == f"cluster.tar{compression.ending}"
     assert host.processes.ran_with(f"--compress={compression.option}")
@@ -116,7 +116,7 @@ UNABLE = {
 
 @pytest.mark.parametrize("why", UNABLE)
 def test_a_database_that_cannot_be_copied_says_why_and_nothing_stays(stack, host, why):
-    host.processes.on("'able'", facts_answer(able=UNABLE[why]))
+    host.processes.on(PROBE, probed(able=UNABLE[why]))
     with pytest.raises(BackupFailedError, match="cannot be copied while it runs") as caught:
         back_up(stack, host, kind=PHYSICAL)
     assert len(caught.value.details) == 1
@@ -127,9 +127,7 @@ def test_a_database_that_cannot_be_copied_says_why_and_nothing_stays(stack, host
 
 
 def test_all_that_keeps_a_database_from_it_is_told_at_once(stack, host):
-    host.processes.on(
-        "'able'", facts_answer(able={key: value for each in UNABLE.values() for key, value in each.items()})
-    )
+    host.processes.on(PROBE, probed(able={key: value for each in UNABLE.values() for key, value in each.items()}))
     with pytest.raises(BackupFailedError) as caught:
         back_up(stack, host, kind=PHYSICAL)
     assert len(caught.value.details) == len(UNABLE)

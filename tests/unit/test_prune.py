@@ -20,6 +20,7 @@ from chatwoot_ops.errors import (
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST
 from chatwoot_ops.model.journal import Opening, Step
 from chatwoot_ops.model.upgrade import WAY_BACK, WayBack, note_before, to_json
+from chatwoot_ops.model.verification import Level
 from chatwoot_ops.operations import prune as pruning
 from chatwoot_ops.operations.backup_sets import list_sets
 from chatwoot_ops.operations.changing import store_of
@@ -116,7 +117,7 @@ def test_rules_that_are_all_0_are_refused(tmp_path, host):
 def test_the_last_one_that_was_verified_stays(stack, host):
     paths = nightly(stack, 4)
     for path in paths[:2]:
-        mark_verified(BackupStore(stack.backup_folder).find(path.name), "t")
+        mark_verified(BackupStore(stack.backup_folder).find(path.name), "t", Level.ARCHIVE)
     prune(stack, host, yes=True)
     assert there(stack) == [paths[1].name, paths[3].name]
 

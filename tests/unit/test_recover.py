@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 
 import pytest
 
@@ -31,6 +32,13 @@ def place(tmp_path):
 
 
 @pytest.fixture
+def _nothing_thrown_away(well, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for part in ("docker ps -a --format", "docker volume ls", "docker network ls"):
+        well.processes.on(part, "")
+
+
+@pytest.fixture
 def store(place, well):
     return store_of(unchecked_stack(place, read_env_file(place.env_file)), well)
 
@@ -52,10 +60,22 @@ def test_every_operation_that_keeps_a_journal_can_be_finished_and_undone():
     assert names | closed == set(FINISH) == set(UNDO)
 
 
-def test_nothing_cut_off_is_nothing_to_recover(place, well):
-    result = recover(place, well, finish=True)
+@pytest.mark.usefixtures("_nothing_thrown_away")
+@pytest.mark.parametrize("how", [{"finish": True}, {"undo": True}, {}])
+def test_nothing_cut_off_is_nothing_to_recover(place, well, how):
+    result = recover(place, well, **how)
     assert (result.ended, result.text) == (False, "No operation was cut off; there is nothing to recover.")
-    assert well.processes.ran == []
+    assert not well.processes.ran_with(" rm ")
+
+
+@pytest.mark.usefixtures("_nothing_thrown_away")
+def test_what_a_killed_drill_left_is_removed(place, well):
+    well.processes.on("docker ps -a --format", "chatwoot\nchatwoot-drill-0a1b2c3d\n").on("docker network rm", "")
+    well.processes.on("docker volume ls --quiet", "chatwoot-drill-0a1b2c3d-db-data").on("docker volume rm", "")
+    well.processes.on("docker ps -aq", "")
+    result = recover(place, well, undo=True)
+    assert (result.ended, result.text.rpartition(" ")[2]) == (True, "chatwoot-drill-0a1b2c3d")
+    assert well.processes.ran_with("docker volume rm --force chatwoot-drill-0a1b2c3d-db-data")
 
 
 def test_without_a_flag_it_only_shows(place, well, store):

@@ -69,7 +69,7 @@ def test_a_good_run_is_noted_and_told(place, host, notes):
 
 
 @pytest.mark.parametrize(
-    ("task", "words"), [("backup", "backup"), ("verify", "backup --verify"), ("prune", "prune --yes")]
+    ("task", "words"), [("backup", "backup"), ("verify", "verify"), ("drill", "drill"), ("prune", "prune --yes")]
 )
 def test_each_task_is_the_one_that_an_operator_would_type(place, host, task, words):
     host.processes.on("-m invoke", "")

@@ -15,6 +15,7 @@ from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Encryption, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
 from chatwoot_ops.model.remote import OFF_SITE
+from chatwoot_ops.model.verification import Level
 
 PARTIAL = ".partial"
 _VERIFIED, _PROVED = "verified.json", "proved.json"
@@ -112,7 +113,7 @@ def read_set(path: Path) -> BackupSet:
         size=sum(each.size for each in manifest.artifacts),
         kept=is_kept(path),
         off_site=str(_note(path / OFF_SITE).get("at", "")),
-        checksums_only=verified.get("checksums_only") is True,
+        level=str(verified.get("level", "")),
         proved=str(proved.get("at", "")),
         proved_key=str(proved.get("key", "")),
     )
@@ -147,10 +148,9 @@ def artifact_problem(folder: Path, artifact: Artifact) -> str:
     return "" if found == artifact.sha256 else f"{artifact.name}: its content is not what was written"
 
 
-def mark_verified(backup_set: BackupSet, at: str, *, checksums_only: bool = False) -> None:
-    """Notes when a set was last found whole, and whether by its checksums only."""
-    note = {"at": at, "checksums_only": checksums_only}
-    write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps(note) + "\n")
+def mark_verified(backup_set: BackupSet, at: str, level: Level) -> None:
+    """Notes when a set was last found whole, and how thoroughly that was looked at."""
+    write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps({"at": at, "level": level}) + "\n")
 
 
 def mark_proved(backup_set: BackupSet, at: str, key: str) -> None:

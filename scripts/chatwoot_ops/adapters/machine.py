@@ -46,6 +46,12 @@ class Machine:
         """Memory in bytes."""
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
+    def available_memory(self) -> int:
+        """Bytes that programs can still have without anything being swapped out, by the kernel's own estimate."""
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        line = next((line for line in text.splitlines() if line.startswith("MemAvailable:")), "0 0")
+        return int(line.split()[1]) * 1024
+
     def free_disk(self, path: Path) -> int:
         """Bytes that can still be written below this path (or its nearest parent that exists)."""
         while not path.exists() and path != path.parent:

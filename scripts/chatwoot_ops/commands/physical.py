@@ -7,6 +7,7 @@ from pathlib import Path
 from chatwoot_ops.commands import compose
 from chatwoot_ops.commands.backup import HOURS, beside
 from chatwoot_ops.commands.compose import OPERATION_LABEL
+from chatwoot_ops.commands.database import where
 from chatwoot_ops.commands.docker import docker
 from chatwoot_ops.commands.staging import SET_FOLDER, container
 from chatwoot_ops.model.cluster import COMPRESSIONS, Compression
@@ -20,9 +21,10 @@ _PROGRAMS = " ".join(each.program for each in COMPRESSIONS)
 _ABLE = f"""
 for method in {_PROGRAMS}; do
   command -v "$method" >/dev/null &&
-    pg_dump -U "$POSTGRES_USER" -d template1 --schema-only -Fc --compress="$method" >/dev/null 2>&1 && break
+    pg_dump -U "$POSTGRES_USER" -d template1 --schema-only -Fc --compress="$method" </dev/null >/dev/null 2>&1 && break
 done
 echo "$method $(uname -m)"
+exec psql -X -q -t -A -v ON_ERROR_STOP=1 "$@"
 """
 # As for a logical restore, but the WAL stays what the cluster that will serve writes, and nothing leaves the container:
 # the files bring their own configuration, which may archive, or wait for a receiver that is not here.
@@ -38,10 +40,14 @@ SERVER = (
 )  # fmt: skip
 
 
-def able(stack: Stack, program: Path) -> Command:
-    """Prints the best program that both server and image have for an archive, and the processor's architecture."""
-    purpose = "Asking what the database image can do"
-    return compose.execute(stack, program, DATABASE, "sh", "-c", _ABLE, purpose=purpose)
+def able(stack: Stack, program: Path, facts: str) -> Command:
+    """Prints the best program that server and image have for an archive, the architecture, and last a line of facts.
+
+    `facts` is SQL; it is asked in the same call, for each call takes as long as copying many megabytes.
+    """
+    argv = ("sh", "-c", _ABLE, "sh", *where(stack))
+    purpose = "Asking what cluster it is"
+    return compose.execute(stack, program, DATABASE, *argv, purpose=purpose, stdin=facts)
 
 
 def base_backup(stack: Stack, *, database: str, operation: str, compression: Compression) -> Command:

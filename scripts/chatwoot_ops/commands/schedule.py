@@ -9,7 +9,8 @@ from chatwoot_ops.model.command import Command
 # The program that the operator would type, without what asks.
 TASKS: dict[str, tuple[str, ...]] = {
     "backup": ("backup",),
-    "verify": ("backup", "--verify"),
+    "verify": ("verify",),
+    "drill": ("drill",),
     "prune": ("prune", "--yes"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatwoot_ops.model.backup_set import BackupSet, Manifest
+from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.cluster import PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
@@ -22,8 +23,8 @@ from chatwoot_ops.operations.upgrade import Upgraded
 def set_line(each: BackupSet) -> str:
     """One set in one line."""
     manifest = each.manifest
-    newest, verified = manifest.data.newest_message or "no message", each.verified or "never"
-    verified += " (checksums only)" if each.checksums_only else ""
+    newest = manifest.data.newest_message or "no message"
+    verified = f"{each.verified} ({each.how})" if each.verified else "never"
     off_site = f"off-site {each.off_site}" if each.off_site else "not off-site"
     marks = (", encrypted" if manifest.encryption.whole else "") + (", kept" if each.kept else "")
     return (
@@ -34,14 +35,30 @@ def set_line(each: BackupSet) -> str:
 
 def verified(result: BackupSet) -> list[str]:
     """A set that was read back now."""
-    if result.checksums_only:
+    if result.checksums_only and result.manifest.encryption.whole:
         said = (
             "Every checksum was read back. The set is encrypted: its contents, the dump's table of contents among them,"
         )
         return [set_line(result), f"{said} were NOT read. Give --identity FILE for that."]
+    if result.checksums_only:
+        return [set_line(result), "Read back: every checksum."]
     if result.manifest.physical:
-        return [set_line(result), "Every checksum was read back; a restore verifies each file of the cluster."]
-    return [set_line(result), "Every checksum and the dump's table of contents were read back."]
+        said = "Read back: every checksum and the storage archive to its end"
+        return [set_line(result), f"{said}; a restore verifies each file of the cluster."]
+    said = "Read back: every checksum, the dump's table of contents and the storage archive to its end."
+    return [set_line(result), said]
+
+
+def drilled(result: Certificate) -> list[str]:
+    """A drill that ended."""
+    fake = ["A FAKE of Chatwoot ran, not a real one."] if result.fake else []
+    rows = f"{result.rows} rows in {result.tables} tables" if result.tables else "Every file of the cluster"
+    verdict = "The drill passed" if result.passed else "The drill FAILED"
+    return [
+        *fake,
+        f"{rows} came back, {result.files_proved} stored files proved",
+        f"{verdict}: {result.set} ({show_size(result.size_bytes)}) in {result.recovery_seconds} s.",
+    ]
 
 
 def keys_made(result: KeysMade) -> list[str]:

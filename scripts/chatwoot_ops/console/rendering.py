@@ -46,6 +46,7 @@ def _status(status: Status) -> list[str]:
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
         f"backup     {status.last_backup or 'none yet: type invoke backup'}",
+        f"drill      {status.last_drill or 'none yet: type invoke drill'}",
         *(f"watched    {check.name}: {check.outcome.value}, {check.seen}" for check in status.checks),
         f"state      {'healthy' if status.healthy else 'not healthy' if status.services else 'not running'}",
     ]
@@ -119,6 +120,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Pulled": keeping.pulled,
     "RemoteBackups": keeping.remote_backups,
     "BackupSet": keeping.verified,
+    "Certificate": lambda result: [*_checks(result.checks), *keeping.drilled(result)],
     "KeysMade": keeping.keys_made,
     "KeyProved": keeping.key_proved,
     "Recovered": lambda result: [result.text],

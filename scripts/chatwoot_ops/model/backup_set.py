@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chatwoot_ops.model.cluster import PHYSICAL, ClusterFacts
+from chatwoot_ops.model.verification import Level
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -113,8 +114,9 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class BackupSet:
-    """A sealed set in its folder, with the times of its last verification and of its off-site copy ("" for never).
+    """A sealed set in its folder, with the time of its last verification ("" for never) and how thorough it was.
 
+    `off_site` is when its copy off-site was last read back ("" for never).
     `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
     `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
     the private key of `proved_key` (its public half) last opened all of it.
@@ -127,9 +129,19 @@ class BackupSet:
     kept: bool = False
     needs: tuple[str, ...] = ()
     off_site: str = ""
-    checksums_only: bool = False
+    level: str = ""
     proved: str = ""
     proved_key: str = ""
+
+    @property
+    def checksums_only(self) -> bool:
+        """Whether the last verification read nothing but checksums: it was asked no more, or had no private key."""
+        return self.level == Level.CHECKSUMS
+
+    @property
+    def how(self) -> str:
+        """How thorough the last verification was, for people."""
+        return "checksums only" if self.checksums_only else self.level or Level.ARCHIVE
 
     @property
     def encrypted_artifacts(self) -> tuple[Artifact, ...]:

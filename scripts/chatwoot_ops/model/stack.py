@@ -16,13 +16,15 @@ SERVICES = (DATABASE, REDIS, RAILS, SIDEKIQ)
 class Stack:
     """A stack: its settings, the folder of its compose files, and the file its settings came from.
 
-    `overrides` are settings that stand in for those of the file, such as the image that an upgrade prepares with.
+    `overrides` are settings that stand in for those of the file, such as the image that an upgrade prepares with;
+    `overlays` are compose files laid over the first.
     """
 
     settings: Settings
     compose_folder: Path
     env_file: Path
     overrides: Mapping[str, str] = field(default_factory=dict)
+    overlays: tuple[str, ...] = ()
 
     @property
     def backup_folder(self) -> Path:
@@ -42,7 +44,7 @@ class Stack:
     @property
     def compose_files(self) -> tuple[Path, ...]:
         """The compose files, base first."""
-        return (self.compose_folder / "docker-compose.yml",)
+        return tuple(self.compose_folder / name for name in ("docker-compose.yml", *self.overlays))
 
     @property
     def volumes(self) -> dict[str, str]:

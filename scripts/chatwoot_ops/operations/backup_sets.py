@@ -11,10 +11,12 @@ from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, m
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, STORAGE_ARTIFACT, BackupSet
 from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.model.verification import Level
 from chatwoot_ops.operations.encrypted_sets import closed_problems, contents_problem
 from chatwoot_ops.operations.encryption import identity_of, opener_of_set
+from chatwoot_ops.operations.storage import archive_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,10 @@ def list_sets(stack: Stack, host: Host) -> Backups:
     return Backups(str(store.folder), sets, tuple(age_in_hours(each, host) for each in sets), store.damaged())
 
 
-def verify_set(stack: Stack, host: Host, name: str = "latest", *, given: str = "") -> BackupSet:
-    """Reads back every artifact's checksum and the dump's own table of contents; notes the time in the set.
+def verify_set(
+    stack: Stack, host: Host, name: str = "latest", level: Level = Level.ARCHIVE, *, given: str = ""
+) -> BackupSet:
+    """Reads back every artifact's checksum, and the archives' contents where asked; notes time and level in the set.
 
     `given` is a file with a private key, or "-" to be asked for one. Without it an encrypted set is verified by its
     checksums only, and both note and result say so. Raises BackupSetInvalidError naming everything that is wrong.
@@ -56,9 +60,14 @@ def verify_set(stack: Stack, host: Host, name: str = "latest", *, given: str = "
     if identity is not None and backup_set.encrypted_artifacts:
         opener_of_set(backup_set, identity)
     host.reporter.step(f"Verifying {backup_set.manifest.name}")
-    require_whole(stack, host, backup_set, identity)
     closed = backup_set.manifest.encryption.whole and identity is None
-    mark_verified(backup_set, host.clock.stamp(), checksums_only=closed)
+    reached = Level.CHECKSUMS if closed else level
+    if reached is Level.CHECKSUMS:
+        _refuse_damaged(backup_set, checksum_problems(backup_set))
+    else:
+        require_whole(stack, host, backup_set, identity)
+        _require_storage(host, backup_set)
+    mark_verified(backup_set, host.clock.stamp(), reached)
     return store_of(stack).find(backup_set.path)
 
 
@@ -73,6 +82,19 @@ def require_whole(stack: Stack, host: Host, backup_set: BackupSet, identity: Ide
         problems = closed_problems(backup_set, identity)
     if not problems:
         problems = tuple(filter(None, (_contents_problem(stack, host, backup_set, identity),)))
+    _refuse_damaged(backup_set, problems)
+
+
+def _require_storage(host: Host, backup_set: BackupSet) -> None:
+    # What is encrypted was opened to its end already.
+    if backup_set.manifest.encryption.whole:
+        return
+    host.reporter.step("Reading the storage archive to its end")
+    archive = Path(backup_set.path) / STORAGE_ARTIFACT
+    _refuse_damaged(backup_set, archive_problems(archive, backup_set.manifest.storage))
+
+
+def _refuse_damaged(backup_set: BackupSet, problems: tuple[str, ...]) -> None:
     if problems:
         remedy = "Take another set ('invoke backups'); this one is not used. Nothing was changed."
         raise BackupSetInvalidError(f"The set {backup_set.manifest.name} is damaged", details=problems, remedy=remedy)

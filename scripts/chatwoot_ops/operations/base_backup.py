@@ -17,7 +17,6 @@ from chatwoot_ops.model.backup_set import CLUSTER_ARTIFACT, DataDigest
 from chatwoot_ops.model.cluster import COMPRESSIONS, ClusterFacts, Compression
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.changing import Change
-from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.digests import OUTLINE, SEQUENCES, read_digest
 from chatwoot_ops.operations.storage import BLOBS, read_blobs
 
@@ -70,9 +69,9 @@ def copy_cluster(stack: Stack, host: Host, change: Change, partial: PartialSet) 
 
     Raises PreflightFailedError naming all that keeps the database from it, CommandFailedError where it fails.
     """
-    raw = ask_database(stack, host, FACTS, purpose="Asking what cluster it is")
+    packing, *_, told = host.processes.run(physical.able(stack, host.compose, FACTS)).stdout.strip().splitlines()
+    raw, (program, architecture) = json.loads(told), packing.split()
     _require_able(raw["able"])
-    program, _, architecture = host.processes.run(physical.able(stack, host.compose)).stdout.strip().partition(" ")
     compression = next(each for each in COMPRESSIONS if each.program == program)
     with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
         session.send(_SLOT + _BLOBS_AND_OUTLINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from chatwoot_ops.adapters.drill_notes import PassedDrill, last_passed_drill
+from chatwoot_ops.adapters.certificate_store import CertificateStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.set_notes import lacking
 from chatwoot_ops.errors import OpsError
@@ -54,11 +54,13 @@ def _backup_age(stack: Stack, host: Host, budget: str) -> Check:
 
 
 def _drill_age(stack: Stack, host: Host, budget: str) -> Check:
-    last = last_passed_drill(stack.state_folder)
+    last = CertificateStore(stack.state_folder).last_passed()
     if last is None:
         return failed(DRILL_AGE, f"no drill has passed, at most {budget} is allowed", DRILL)
     seen = f"last drill that passed, of {last.set},"
-    return _age(Check(DRILL_AGE, Outcome.PASS, seen, DRILL), host.clock.now() - last.ended, budget)
+    return _age(
+        Check(DRILL_AGE, Outcome.PASS, seen, DRILL), host.clock.now() - datetime.fromisoformat(last.ended), budget
+    )
 
 
 def _age(of: Check, age: timedelta, budget: str) -> Check:
@@ -69,7 +71,7 @@ def _age(of: Check, age: timedelta, budget: str) -> Check:
 
 
 def _restore_time(stack: Stack, _host: Host, budget: str) -> Check:
-    last: PassedDrill | None = last_passed_drill(stack.state_folder)
+    last = CertificateStore(stack.state_folder).last_passed()
     if last is None:
         return failed(RESTORE_TIME, f"not measured yet, at most {budget} is allowed", DRILL)
     seen = f"{last.set} was back in {show_duration(last.recovery_seconds)}, at most {budget}"

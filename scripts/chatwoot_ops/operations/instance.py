@@ -23,6 +23,12 @@ INSERT INTO chatwoot_ops.instance (id) SELECT '%(id)s' WHERE NOT EXISTS (SELECT 
 _ASK = "SELECT coalesce(json_agg(id), '[]') FROM chatwoot_ops.instance"
 
 
+def instances(stack: Stack, host: Host) -> list[str]:
+    """The ids that the database holds: one, where all is well."""
+    found: list[str] = ask_database(stack, host, _ASK)
+    return found
+
+
 def record_instance(stack: Stack, host: Host) -> None:
     """Writes the id where the database has none yet.
 
@@ -32,7 +38,7 @@ def record_instance(stack: Stack, host: Host) -> None:
     host.processes.run(
         database.query(stack, host.compose, _RECORD % {"id": instance}, purpose="Recording the instance")
     )
-    found = ask_database(stack, host, _ASK)
+    found = instances(stack, host)
     if found != [instance]:
         text = f"The database belongs to installation {', '.join(found)}, not to {instance}"
         raise PreflightFailedError(text, remedy="Mount the right volume, or correct CHATWOOT_INSTANCE_ID in .env.")

@@ -25,6 +25,7 @@ from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
 from chatwoot_ops.operations.swapping import undo_restore
+from chatwoot_ops.operations.throwaway import sweep
 from chatwoot_ops.operations.undo_setup import undo_setup
 
 
@@ -47,7 +48,7 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     stack = unchecked_stack(place, existing_or_example(place))
     journal = store_of(stack, host).read()
     if journal is None:
-        return Recovered("", "", ended=False, text="No operation was cut off; there is nothing to recover.")
+        return _nothing_cut_off(sweep(host) if finish or undo else ())
     if finish and undo:
         raise StackLockedError("Choose one of --finish and --undo", remedy="Nothing was changed.")
     name = journal.opening.operation
@@ -68,6 +69,14 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     result = action(place, stack, host, with_identity(journal, identity))
     text = f"'{name}' was {'finished' if finish else 'undone'}.{_made_password(result)}"
     return Recovered(name, journal.last_step, ended=True, text=text)
+
+
+def _nothing_cut_off(swept: tuple[str, ...]) -> Recovered:
+    """A throwaway stack keeps no journal here; what a kill left of it is simply removed."""
+    text = "No operation was cut off; there is nothing to recover."
+    if swept:
+        text = f"No operation was cut off. Removed what was left of: {', '.join(swept)}"
+    return Recovered("", "", ended=bool(swept), text=text)
 
 
 def _made_password(result: object) -> str:

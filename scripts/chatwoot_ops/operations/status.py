@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from chatwoot_ops.adapters.backup_store import BackupStore
+from chatwoot_ops.adapters.certificate_store import CertificateStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
+from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.stack import RAILS, SERVICES, Stack
 from chatwoot_ops.operations.backup_sets import age_in_hours
@@ -38,6 +41,7 @@ class Status:
     pending_migrations: tuple[str, ...] | str
     cut_off: str
     last_backup: str
+    last_drill: str
     healthy: bool
     checks: tuple[Check, ...] = ()
 
@@ -61,6 +65,7 @@ def status(stack: Stack, host: Host) -> Status:
         pending_migrations=_pending(stack, host),
         cut_off=cut_off(stack, host),
         last_backup=_last_backup(stack, host),
+        last_drill=_last_drill(stack, host),
         healthy={each.service for each in services if each.well} == set(SERVICES),
         checks=budget_checks(stack, host),
     )
@@ -73,11 +78,24 @@ def _last_backup(stack: Stack, host: Host) -> str:
         return ""
     newest = sets[-1]
     facts = [f"{newest.manifest.name}, {age_in_hours(newest, host)} hours old"]
-    verified = f"verified {newest.verified}" if newest.verified else "never verified"
-    facts.append(verified + (" (checksums only)" if newest.checksums_only else ""))
+    facts.append(f"verified {newest.verified} ({newest.how})" if newest.verified else "never verified")
     if stack.settings["BACKUP_REMOTE"]:
         facts.append(f"off-site {newest.off_site}" if newest.off_site else "not off-site: type invoke push")
     return ", ".join(facts)
+
+
+def _last_drill(stack: Stack, host: Host) -> str:
+    """Set, age and result of the last drill, "" where there was none; a certificate that cannot be read is said."""
+    store = CertificateStore(stack.state_folder)
+    unread = tuple(f"{name} cannot be read as a certificate" for name in store.damaged())
+    told = tuple(_drilled(each, host) for each in store.certificates()[-1:])
+    return "; ".join((*told, *unread))
+
+
+def _drilled(last: Certificate, host: Host) -> str:
+    hours = (host.clock.now() - datetime.fromisoformat(last.ended)).total_seconds() / 3600
+    result = f"passed, recovery time {last.recovery_seconds} s" if last.passed else f"FAILED: {last.why}"
+    return f"{last.set}, {hours:.1f} hours ago, {result}"
 
 
 def cut_off(stack: Stack, host: Host) -> str:

@@ -100,6 +100,19 @@ def read_archive(archive: IO[bytes]) -> dict[str, StoredFile]:
         raise BackupSetInvalidError("The storage archive is damaged or cut off", details=(str(error),)) from error
 
 
+def archive_problems(path: Path, wanted: StorageProof) -> tuple[str, ...]:
+    """Reads an archive to its end; a line where it cannot be, or does not hold what its set's manifest says."""
+    try:
+        with path.open("rb") as file:
+            sizes = [found.size for found in dict(files_in_archive(file)).values()]
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+        return (f"{path.name}: cannot be read to its end ({error})",)
+    found = f"{len(sizes)} files, {sum(sizes)} bytes"
+    if found != f"{wanted.files} files, {wanted.bytes} bytes":
+        return (f"{path.name}: {found}; the manifest says {wanted.files} files, {wanted.bytes} bytes",)
+    return ()
+
+
 def prove_files(found: dict[str, StoredFile], blobs: dict[str, tuple[int, str]]) -> StorageProof:
     """The proof of files that were listed already."""
     return Proving(blobs, found).proof()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from chatwoot_ops.commands.docker import PROJECT_LABEL
 from chatwoot_ops.operations.changing import terminable
 from chatwoot_ops.operations.opening import Place
 
-PREFIX = "chatwoot-rehearsal-"
+PREFIXES = {"rehearse": "chatwoot-rehearsal-", "drill": "chatwoot-drill-"}
+_PROJECT = re.compile(rf"({'|'.join(PREFIXES.values())})[0-9a-f]{{8}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,22 @@ class Throwaway:
 
 
 @contextmanager
-def throwaway(repository_place: Place, host: Host, images: dict[str, str]) -> Iterator[Throwaway]:
+def throwaway(
+    repository_place: Place, host: Host, values: Mapping[str, str], *, operation: str = "rehearse", text: str = ""
+) -> Iterator[Throwaway]:
     """A throwaway stack's place, ready for set-up; everything of it is removed at the end, however it ends.
 
-    What a killed run left behind is removed first.
+    Its settings are `text`, else the example, with these values. What a killed run left behind is removed first.
     """
     sweep(host)
-    project = f"{PREFIX}{uuid4().hex[:8]}"
-    folder = Path(tempfile.mkdtemp(prefix=f"{project}."))
+    project = f"{PREFIXES[operation]}{uuid4().hex[:8]}"
     since, user = host.clock.stamp(), host.machine.user()
-    with hold_lock(f"{project}.run", operation="rehearse", user=user, since=since), terminable():
+    with hold_lock(f"{project}.run", operation=operation, user=user, since=since), terminable():
+        folder = Path(tempfile.mkdtemp(prefix=f"{project}."))
         try:
             place = Place(repository_place.compose_folder, folder / ".env")
-            example = place.example.read_text(encoding="utf-8")
-            write_atomically(place.env_file, with_values(example, {**_values(project, host), **images}))
+            given = text or place.example.read_text(encoding="utf-8")
+            write_atomically(place.env_file, with_values(given, {**_values(project, host), **values}))
             yield Throwaway(place, project)
         finally:
             host.reporter.step("Removing the throwaway stack")
@@ -81,13 +85,15 @@ def sweep(host: Host) -> tuple[str, ...]:
 
 
 def _projects(host: Host) -> set[str]:
-    """Every throwaway project of which a container, a volume or a network is there."""
+    """Every throwaway project of which a container, a volume, a network or a folder is there."""
     label = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
     containers = docker.docker("ps", "-a", "--format", label, purpose="Looking for left-over containers")
     volumes = docker.docker("volume", "ls", "--format", label, purpose="Looking for left-over volumes")
     networks = docker.docker("network", "ls", "--format", "{{.Name}}", purpose="Looking for left-over networks")
     names = " ".join(host.processes.run(command).stdout for command in (containers, volumes, networks)).split()
-    return {name[: len(PREFIX) + 8] for name in names if name.startswith(PREFIX)}
+    # A folder alone counts: a drill's holds secrets.
+    names += [path.name for path in Path(tempfile.gettempdir()).glob("chatwoot-*")]
+    return {found[0] for name in names if (found := _PROJECT.match(name))}
 
 
 def remove_project(project: str, host: Host) -> None:

@@ -1,0 +1,86 @@
+"""What a drill found, as a record that is kept: which set, whether it could be restored, and how long that took."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from chatwoot_ops.model.check import Check, Outcome
+
+FORMAT = 1
+_TYPES: dict[str, type] = {"bool": bool, "int": int, "str": str}
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One drill. `began` and `ended` are UTC, ISO 8601; `why` says what failed, "" where the drill passed.
+
+    `recovery_seconds` run from the start of the restore to the last proof; 0 where it did not come so far.
+    `size_bytes` is the set's size, `files_proved` counts stored files proved by size and MD5, and `fake` is true where
+    a stand-in ran in Chatwoot's place.
+    """
+
+    set: str
+    kind: str
+    release: str
+    instance: str
+    began: str
+    ended: str
+    passed: bool
+    recovery_seconds: float
+    size_bytes: int
+    rows: int
+    tables: int
+    files_proved: int
+    checks: tuple[Check, ...]
+    from_remote: bool
+    image: str
+    fake: bool
+    why: str = ""
+    format: int = FORMAT
+
+
+def to_json(certificate: Certificate) -> str:
+    """The certificate as it is written."""
+    return json.dumps(asdict(certificate), indent=1, sort_keys=True) + "\n"
+
+
+def parse_certificate(text: str) -> Certificate:
+    """The certificate in this text.
+
+    Raises ValueError when it is damaged, or of a format that this version does not know: half of one proves nothing.
+    """
+    try:
+        raw = json.loads(text)
+        if raw["format"] != FORMAT:
+            raise ValueError(f"it is of format {raw['format']}, this version knows {FORMAT}")
+        values: dict[str, Any] = {each.name: _value(raw, each.name, str(each.type)) for each in fields(Certificate)}
+        if any(datetime.fromisoformat(values[name]).tzinfo is None for name in ("began", "ended")):
+            raise ValueError("it holds a time of no time zone")
+        return Certificate(**values)
+    except (LookupError, TypeError, RecursionError) as error:
+        raise ValueError(f"it is damaged: {error}") from error
+
+
+def _value(raw: dict[str, Any], name: str, kind: str) -> object:
+    value = raw[name]
+    if name == "checks":
+        return tuple(_check(each) for each in value)
+    if kind == "float":
+        # JSON writes 3.0 as it is, but a hand may write 3.
+        wanted: tuple[type, ...] = (float, int)
+    else:
+        wanted = (_TYPES[kind],)
+    # True is an int to isinstance.
+    if type(value) not in wanted:
+        raise TypeError(f"{name} is no {kind}")
+    return value
+
+
+def _check(raw: dict[str, Any]) -> Check:
+    texts = [raw[name] for name in ("name", "seen", "remedy")]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a check holds something else than text")
+    return Check(texts[0], Outcome(raw["outcome"]), texts[1], texts[2])

@@ -1,0 +1,114 @@
+"""What a drill does inside its throwaway stack: restore, start the web without a worker, and prove what came back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from chatwoot_ops.adapters.age import Identity
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import compose, staging
+from chatwoot_ops.model.backup_set import BackupSet, StorageProof
+from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
+from chatwoot_ops.model.journal import Opening
+from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.operations.building import build_cluster, restore_files
+from chatwoot_ops.operations.changing import Change, store_of
+from chatwoot_ops.operations.containers import wait_until_answering
+from chatwoot_ops.operations.instance import instances
+from chatwoot_ops.operations.opened_sets import opened_source
+from chatwoot_ops.operations.probes import data, web
+from chatwoot_ops.operations.probes.asking import asked
+from chatwoot_ops.operations.probes.inside import InsideHttp
+from chatwoot_ops.operations.restore import make_ready
+from chatwoot_ops.operations.smoke import Ask
+from chatwoot_ops.operations.source import Source
+from chatwoot_ops.operations.staging import Staged
+from chatwoot_ops.operations.swapping import start_data
+
+OVERLAY = "docker-compose.drill.yml"
+LOGIN = "/app/login"
+_REMEDY = "See docs/how-to/drill.md, section What a failed drill means"
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What came back: rows, tables and stored files that were compared one by one, and every check."""
+
+    rows: int
+    tables: int
+    files: int
+    checks: tuple[Check, ...]
+
+
+def isolated(stack: Stack) -> Stack:
+    """The stack on an internal network, with no published port."""
+    return replace(stack, overlays=(OVERLAY,))
+
+
+def _opened(stack: Stack, host: Host, set_name: str) -> Change:
+    """The drill's own journal, which goes when the throwaway stack goes."""
+    opening = Opening("drill", uuid4().hex[:12], host.machine.user(), 0, host.clock.stamp(), {"set": set_name})
+    store = store_of(stack, host)
+    store.open(opening)
+    return Change(opening, store, host, None)
+
+
+def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, identity: Identity | None) -> Proved:
+    """The set restored as onto an empty machine, served by the database and the web alone, and proved.
+
+    Raises the errors of the restore; StackUnhealthyError where the web does not serve.
+    """
+    change = _opened(stack, host, backup_set.manifest.name)
+    make_ready(stack, host, change)
+    cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
+    with opened_source(stack, change, source, identity) as readable:
+        staged = build_cluster(stack, host, readable, change, cluster, migrate=False)
+        proof = restore_files(stack, host, readable, change, staged)
+    change.step("serve", "Starting the restored database and the web, without the worker")
+    host.processes.run(staging.swap(stack, f"clusters/{cluster}"))
+    start_data(stack, host)
+    host.processes.run(compose.up_alone(stack, host.compose, RAILS))
+    inside = InsideHttp(stack, host)
+    wait_until_answering(stack, host, (RAILS,), lambda: inside.get(LOGIN).status == web.OK)
+    change.step("ask", "Asking the restored stack")
+    checks = (*_restored(staged, proof), *_running(stack, replace(host, http=inside), backup_set.manifest.instance))
+    rows = sum(table.rows for table in staged.data.tables.values())
+    return Proved(rows, len(staged.data.tables), proof.proved, checks)
+
+
+def _running(stack: Stack, host: Host, instance: str) -> tuple[Check, ...]:
+    parts: tuple[tuple[str, Ask], ...] = (
+        ("instance", lambda: _instance(stack, host, instance)),
+        ("web pages", lambda: web.pages(stack, host)),
+        ("database", lambda: data.database(stack, host)),
+    )
+    return tuple(check for name, ask in parts for check in asked(name, ask, _REMEDY))
+
+
+def _restored(staged: Staged, proof: StorageProof) -> tuple[Check, ...]:
+    """Each of these was compared while the cluster was built; a difference would have ended the drill."""
+    tables, wrong = staged.data.tables, (*(set(proof.missing) - staged.recent), *proof.wrong)
+    # A set of the cluster's own files is proved by those; its manifest counts no rows.
+    counted = (
+        f"{sum(table.rows for table in tables.values())} in {len(tables)} tables, their content as in the manifest"
+    )
+    files = f"{proof.proved} proved by size and MD5"
+    return (
+        passed("rows", counted if tables else "not counted: the cluster's own files were verified"),
+        passed("sequences", f"{len(staged.data.sequences)}, each where the manifest says"),
+        passed("triggers and extensions", f"{staged.data.triggers} and {len(staged.data.extensions)}, as promised"),
+        warned("stored files", f"{files}; {len(wrong)} were missing or wrong already when the set was made", _REMEDY)
+        if wrong
+        else passed("stored files", files),
+        passed("encrypted rows", f"{len(staged.samples)} opened with the set's keys")
+        if staged.samples
+        else Check("encrypted rows", Outcome.NOT_CONFIGURED, "the data holds none yet"),
+    )
+
+
+def _instance(stack: Stack, host: Host, wanted: str) -> Check:
+    there = instances(stack, host)
+    if there != [wanted]:
+        return failed("instance", f"the database says {', '.join(there) or 'nothing'}, the set {wanted}", _REMEDY)
+    return passed("instance", wanted)

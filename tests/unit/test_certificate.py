@@ -1,0 +1,68 @@
+"""Certificates of drills: kept whole, and never half believed."""
+
+import json
+
+import pytest
+
+from chatwoot_ops.adapters.certificate_store import CertificateStore
+from chatwoot_ops.model.certificate import parse_certificate, to_json
+from sets import certificate
+
+WHOLE = json.loads(to_json(certificate()))
+
+
+def test_a_certificate_comes_back_as_it_was_written():
+    assert parse_certificate(to_json(certificate())) == certificate()
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_a_certificate_that_lacks_a_field_is_damaged(name):
+    with pytest.raises(ValueError, match="damaged"):
+        parse_certificate(json.dumps({key: value for key, value in WHOLE.items() if key != name}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"passed": 1},
+        {"rows": True},
+        {"rows": 2.5},
+        {"recovery_seconds": "3"},
+        {"set": 7},
+        {"checks": [{"name": "web", "outcome": "pass", "seen": 1, "remedy": ""}]},
+        {"checks": [{"name": "web", "outcome": "perhaps", "seen": "", "remedy": ""}]},
+        {"checks": ["web"]},
+        {"format": 2},
+        {"ended": "yesterday"},
+        {"ended": "2026-11-24T08:01:10"},
+    ],
+    ids=str,
+)
+def test_a_certificate_with_a_wrong_field_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"."):
+        parse_certificate(json.dumps({**WHOLE, **wrong}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", '"text"', "[" * 100_000])
+def test_what_is_no_certificate_is_refused(text):
+    with pytest.raises(ValueError, match=r"."):
+        parse_certificate(text)
+
+
+def test_certificates_are_listed_oldest_first_and_a_damaged_one_by_name(tmp_path):
+    store = CertificateStore(tmp_path / "state")
+    assert store.certificates() == store.damaged() == ()
+    newer = store.keep("20261125T080000Z", certificate(passed=False))
+    older = store.keep("20261124T080000Z", certificate())
+    (store.folder / "20261126T080000Z.json").write_text(older.read_text()[:-40])
+    assert [each.passed for each in store.certificates()] == [True, False]
+    assert store.damaged() == ("20261126T080000Z.json",)
+    assert newer.stat().st_mode & 0o777 == 0o600
+    assert store.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_page_lies_beside_the_certificates_and_is_none_of_them(tmp_path):
+    store = CertificateStore(tmp_path)
+    store.keep("20261124T080000Z", certificate())
+    assert store.write_page("<p>") == store.folder / "index.html"
+    assert len(store.certificates()) == 1
