@@ -141,7 +141,7 @@ def status(_: Context, json: bool = False) -> None:
 
 @task(
     help={
-        "service": "One of chatwoot-rails, chatwoot-sidekiq, chatwoot-db, chatwoot-redis (else all).",
+        "service": "One of chatwoot-rails, chatwoot-sidekiq, chatwoot-db, chatwoot-redis, chatwoot-wal (else all).",
         "tail": "How many of the last lines.",
         "follow": "Go on until Ctrl-C.",
     }
@@ -390,6 +390,8 @@ def schedule(  # noqa: PLR0917 - each is a flag
         "from-remote": "Fetch the set from BACKUP_REMOTE first.",
         "dump": "Instead of a set: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
         "storage": "With --dump: a tar of its storage folder, gzipped or not.",
+        "to": "Go to a moment by the WAL archive: a time with its zone, or latest.",
+        "to-before": "The same, to just before an upgrade: the release it went to, or last.",
         "adopt": "Take over a set of another installation.",
         "migrate": "Bring data of an older release to this one.",
         "identity": "File with the age private key that opens the set, or - to type it.",
@@ -406,6 +408,8 @@ def restore(  # noqa: PLR0917 - each is a flag
     from_remote: bool = False,
     dump: str = "",
     storage: str = "",
+    to: str = "",
+    to_before: str = "",
     adopt: bool = False,
     migrate: bool = False,
     identity: str = "",
@@ -421,7 +425,8 @@ def restore(  # noqa: PLR0917 - each is a flag
     from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 
     options = RestoreOptions(yes, adopt, migrate, identity, settings)
-    where = {"set": set, "dump": dump, "storage": storage, "remote": "yes" if from_remote else ""}
+    where = {"set": set, "dump": dump, "storage": storage, "to": to, "before": to_before}
+    where["remote"] = "yes" if from_remote else ""
     act = intended_restore if dry_run else restore_from
     perform(lambda place, host: act(place, host, where, options), json=json)
 

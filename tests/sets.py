@@ -53,6 +53,7 @@ CLUSTER = ClusterFacts(
     start_lsn="0/2000028",
     stop_lsn="0/2000100",
     began="2026-11-24T08:00:00Z",
+    folder="initial",
 )
 # What a physical set notes of its database: no table.
 OUTLINED = replace(DATA, tables={}, sequences={"public.messages_id_seq": (258, 292)})

@@ -102,6 +102,29 @@ def volume_answer(*, marker=INSTANCE, empty=False, postgres="16", of_image="16",
     return "\n".join([*lines, f"image={of_image}"])
 
 
+SLOT = "chatwoot_wal_20261124t070000z"
+SYSTEM = "7570000000000000001"
+
+
+def wal_answer(*, slots=({},), receivers=({},), **changed):
+    """What the server says of its WAL receiver; of one that is well unless told otherwise."""
+    slot = {"name": SLOT, "active": True, "status": "reserved", "held": 1000}
+    receiver = {"slot": SLOT, "state": "streaming", "behind": 0, "seconds": 0.0, "silent": 1.0}
+    answer = {"system": SYSTEM, "cluster": "initial", "synchronous": False, "waiting": 0, **changed}
+    answer["slots"] = [{**slot, **each} for each in slots]
+    answer["receivers"] = [{**receiver, **each} for each in receivers]
+    return json.dumps(answer)
+
+
+def archive_listing(*segments, name=SLOT, cluster="initial", begun="2026-11-24T07:00:00Z", at=1795507190):
+    """What the archive's listing says of one chain: its segments by number, the last one partial."""
+    lines = [f"chain={name}", f"system={SYSTEM}", f"cluster={cluster}", "timeline=00000001", f"begun={begun}"]
+    lines += ["lsn=0/1000028", "segment_size=16777216"]
+    files = [f"0000000100000000{number:08X}" for number in segments]
+    files[-1:] = [f"{each}.partial" for each in files[-1:]]
+    return "\n".join([*lines, *(f"file={each} 16777216 {at}.5" for each in files), ""])
+
+
 def well_engine(host):
     """An engine that answers, with all images, volumes and containers there."""
     engine = host.processes
@@ -124,6 +147,7 @@ def well_stack(host):
         engine.on(f"compose {verb}", "")
     engine.on("exec psql -X -q -w -h chatwoot-db", "1\n").on("pg_database_size", "9000000\n")
     engine.on("compose logs", "the last line\n").on("invalid_indexes", database_answer())
+    engine.on("pg_drop_replication_slot", "[0]").on("pg_stat_replication", wal_answer(slots=(), receivers=()))
     engine.on("PGPASSWORD=", "").on("'lagging'", schema_answer()).on("chatwoot_ops.instance", json.dumps([INSTANCE]))
     who = {"token": "token-of-ada-123456", "user": 5, "pubsub": "pubsub-of-ada-123456", "account": 3}
     engine.on("access_tokens", json.dumps(who))

@@ -124,6 +124,7 @@ def throwaway_values(project):
         "CHATWOOT_DB_VOLUME": f"{project}-db",
         "CHATWOOT_REDIS_VOLUME": f"{project}-redis",
         "CHATWOOT_STORAGE_VOLUME": f"{project}-storage",
+        "CHATWOOT_WAL_VOLUME": f"{project}-wal",
         "CHATWOOT_ADMIN_EMAIL": ADMIN_EMAIL,
         "CHATWOOT_ADMIN_PASSWORD": ADMIN_PASSWORD,
     }

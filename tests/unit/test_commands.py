@@ -126,7 +126,7 @@ def test_the_shells_settings_are_shut_out_of_compose(stack):
 
 
 def test_sql_and_values_travel_by_standard_input(stack):
-    assert database.query(stack, COMPOSE, "SELECT 1", purpose="P").stdin == "SELECT 1"
+    assert database.query(stack, COMPOSE, "SELECT 1", purpose="P").stdin.endswith("\nSELECT 1")
     assert docker.in_volume("i", "v", "cat", stdin="value").stdin == "value"
 
 

@@ -62,6 +62,7 @@ STATUS = Status(
     "",
     "",
     "",
+    "off",
     healthy=True,
     checks=(passed("backup age", "2.0 h old"),),
 )
@@ -110,8 +111,8 @@ RESULTS = {
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
     "Status": (
-        "checks cut_off fake healthy instance last_backup last_drill pending_migrations ports project release services "
-        "url volumes"
+        "archive checks cut_off fake healthy instance last_backup last_drill pending_migrations ports project release "
+        "services url volumes"
     ),
     "SetUp": "account administrator changed checks password release url",
     "Rehearsal": "checks fake images recovery_seconds steps",
@@ -273,6 +274,7 @@ def changed(kind, **values):
         (changed("Status", pending_migrations=("1", "2")), "migrations 2 pending: 1, 2"),
         (changed("Status", pending_migrations="unknown: x"), "migrations unknown: x"),
         (changed("Status", cut_off="setup of t"), "cut off    setup of t"),
+        (changed("Status", archive="async, streaming"), "archive    async, streaming"),
         (changed("Status", last_backup="a set, 2.0 hours old"), "backup     a set, 2.0 hours old"),
         (changed("Status"), "backup     none yet: type invoke backup"),
         (changed("SetUp", changed=()), "  nothing: everything was there already"),

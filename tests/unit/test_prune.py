@@ -28,7 +28,7 @@ from chatwoot_ops.operations.keep import keep
 from chatwoot_ops.operations.prune import intended_prune, planned, prune
 from chatwoot_ops.operations.recover import recover
 from fakes import fake_host
-from sets import sealed, sealed_whole
+from sets import sealed, sealed_physical, sealed_whole
 from world import INSTANCE, place_in, stack_in
 
 ONE_ONLY = {f"BACKUP_KEEP_{rule}": "0" for rule in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")} | {"BACKUP_KEEP_LAST": "1"}
@@ -318,3 +318,12 @@ def test_an_undo_that_was_cut_off_is_ended_too(place, stack, host, operation):
     store_of(stack, host).open(Opening(operation, "abc", "ada", 7, "t0"), (Step("finish-removals", "t"),))
     assert recover(place, host, undo=True).ended
     assert there(stack) == [path.name for path in paths]
+
+
+@pytest.mark.parametrize(("mode", "stays"), [("async", True), ("off", False)])
+def test_while_wal_is_archived_the_newest_set_that_it_goes_on_from_stays(tmp_path, host, mode, stays):
+    stack = stack_in(tmp_path, **{**SETTINGS, "WAL_ARCHIVE": mode})
+    base = sealed_physical(stack.backup_folder)
+    nightly(stack, 3)
+    prune(stack, host, yes=True)
+    assert base.exists() == stays

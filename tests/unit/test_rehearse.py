@@ -102,9 +102,9 @@ def test_a_throwaway_stack_shares_nothing_with_the_real_one(place, host):
         values = read_env_file(stack.place.env_file).values
         real = read_env_file(place.env_file).values
         names = [key for key in values if key.endswith(("_VOLUME", "_PORT", "_NETWORK")) and "PRIVATE" not in key]
-        assert len(names) == 7
+        assert len(names) == 8
         assert not [key for key in (*names, "COMPOSE_PROJECT_NAME") if values[key] == real[key]]
-        assert values["REDIS_IMAGE"] == "mine"
+        assert (values["REDIS_IMAGE"], values["WAL_ARCHIVE"]) == ("mine", "off")
         assert stack.place.env_file.stat().st_mode & 0o777 == 0o600
     assert real == read_env_file(place.env_file).values
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chatwoot_ops.adapters.clock import Clock
 from chatwoot_ops.adapters.files import append_line, ensure_private_folder, sync_folder, write_atomically
-from chatwoot_ops.model.journal import Journal, LedgerEntry, Opening, Step, parse_journal, to_line
+from chatwoot_ops.model.journal import Journal, LedgerEntry, Opening, Step, parse_journal, parse_ledger, to_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,12 @@ class JournalStore:
     def ledger(self) -> Path:
         """One JSON line for each operation that ended."""
         return self.folder / "ledger.jsonl"
+
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """What the ledger says, oldest first; a line that was cut off is left out."""
+        if not self.ledger.exists():
+            return ()
+        return parse_ledger(self.ledger.read_text(encoding="utf-8"))
 
     def read(self) -> Journal | None:
         """The operation that began and did not end, or None."""
@@ -51,7 +57,8 @@ class JournalStore:
         With `keep` it stays: the operation was a recovery that failed, and what it was to end has not been ended.
         """
         ended = self.clock.stamp()
-        entry = LedgerEntry(opening.operation, opening.id, opening.user, opening.started, ended, outcome)
+        target = str(opening.options.get("target", ""))
+        entry = LedgerEntry(opening.operation, opening.id, opening.user, opening.started, ended, outcome, target)
         append_line(self.ledger, to_line(entry))
         if keep:
             return

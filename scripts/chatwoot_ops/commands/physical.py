@@ -13,7 +13,9 @@ from chatwoot_ops.commands.staging import SET_FOLDER, container
 from chatwoot_ops.model.cluster import COMPRESSIONS, Compression
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.model.wal import PARTIAL, Recovery
 
+_ARCHIVE = "/wal"
 _FOLDER = "/var/lib/postgresql/data/clusters"
 _PROGRAMS = " ".join(each.program for each in COMPRESSIONS)
 # An archive is of no use where nothing unpacks it: lz4's program is in few images whose server can write the format.
@@ -74,12 +76,41 @@ def image_abilities(image: str) -> Command:
     return docker(*argv, purpose="Asking what the database image can do", timeout=600)
 
 
-def start(stack: Stack, program: Path, *, operation: str, cluster: str, folder: Path) -> Command:
-    """Starts the container; it makes the cluster's empty folder and serves only when `serve` tells it to."""
+def start(
+    stack: Stack, program: Path, *, operation: str, cluster: str, folder: Path, recovery: Recovery | None = None
+) -> Command:
+    """Starts the container; it makes the cluster's empty folder and serves only when `serve` tells it to.
+
+    With a recovery the archive of the WAL is there too, for reading, and the server is told how far to go.
+    """
     flags = ("--label", f"{OPERATION_LABEL}={operation}", "--name", container(stack, operation))
-    mount = ("--volume", f"{folder}:{SET_FOLDER}:ro", "--entrypoint", "/bin/sh")
-    verb = ("run", "-d", "--no-deps", *flags, *mount, DATABASE, "/chatwoot-ops/unpack.sh", cluster, *SERVER)
+    archive = ("--volume", f"{stack.wal_place}:{_ARCHIVE}:ro") if recovery else ()
+    mount = ("--volume", f"{folder}:{SET_FOLDER}:ro", *archive, "--entrypoint", "/bin/sh")
+    server = (*SERVER, *(recovering(recovery) if recovery else ()))
+    verb = ("run", "-d", "--no-deps", *flags, *mount, DATABASE, "/chatwoot-ops/unpack.sh", cluster, *server)
     return compose.compose(stack, program, *verb, purpose="Making a cluster beside the one that serves", timeout=300)
+
+
+def recovering(recovery: Recovery) -> tuple[str, ...]:
+    """The server options of a recovery: where its WAL comes from, how far it goes, what comes then."""
+    # Not open before the end: whoever asks meanwhile would take a moment on the way for the one that was asked for.
+    # A segment that was never finished is archived under another name.
+    fetch = f'cp "{_ARCHIVE}/{recovery.chain}/%f" "%p" || cp "{_ARCHIVE}/{recovery.chain}/%f{PARTIAL}" "%p"'
+    options = (
+        "hot_standby=off",
+        f"restore_command={fetch}",
+        "recovery_target_timeline=current",
+        "recovery_target_action=promote",
+        *((f"recovery_target_time={recovery.until}",) if recovery.until else ()),
+    )
+    return tuple(part for option in options for part in ("-c", option))
+
+
+def to_recover(stack: Stack, operation: str, cluster: str) -> Command:
+    """Makes the unpacked cluster one that reads the archive of the WAL when it starts."""
+    place = f"{_FOLDER}/{cluster}.partial/recovery.signal"
+    argv = ("exec", "--user", "postgres", container(stack, operation), "touch", place)
+    return docker(*argv, purpose="Preparing the recovery", timeout=60)
 
 
 def unpack(stack: Stack, operation: str, cluster: str, name: str, compression: Compression) -> Command:

@@ -47,6 +47,7 @@ def _status(status: Status) -> list[str]:
         f"cut off    {status.cut_off or 'nothing'}",
         f"backup     {status.last_backup or 'none yet: type invoke backup'}",
         f"drill      {status.last_drill or 'none yet: type invoke drill'}",
+        f"archive    {status.archive}",
         *(f"watched    {check.name}: {check.outcome.value}, {check.seen}" for check in status.checks),
         f"state      {'healthy' if status.healthy else 'not healthy' if status.services else 'not running'}",
     ]

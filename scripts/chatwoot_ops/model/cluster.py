@@ -31,6 +31,7 @@ COMPRESSIONS = (
 class ClusterFacts:
     """A cluster as it was when its backup began; where its backup starts and stops in the WAL.
 
+    `folder` is its folder's name, which no two clusters of a volume share; a chain of the WAL archive names it too.
     `collation_version` is what the image offered then ("" for a collation without versions, such as C).
     """
 
@@ -48,6 +49,7 @@ class ClusterFacts:
     start_lsn: str
     stop_lsn: str
     began: str
+    folder: str
     backup_manifest: str = "backup_manifest"
 
 

@@ -55,7 +55,7 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One line of the ledger: an operation that ended, and how."""
+    """One line of the ledger: an operation that ended, and how; `target` is the release that an upgrade went to."""
 
     operation: str
     id: str
@@ -63,6 +63,7 @@ class LedgerEntry:
     started: str
     ended: str
     outcome: str
+    target: str = ""
 
 
 def to_line(record: Opening | Step | LedgerEntry) -> str:
@@ -76,6 +77,12 @@ def parse_journal(text: str) -> Journal | None:
     if not records or "operation" not in records[0]:
         return None
     return Journal(Opening(**records[0]), tuple(Step(**record) for record in records[1:]))
+
+
+def parse_ledger(text: str) -> tuple[LedgerEntry, ...]:
+    """The entries of a ledger; a line that was cut off by a crash is left out."""
+    records = (record for line in text.splitlines() if (record := _record(line)) is not None)
+    return tuple(LedgerEntry(**record) for record in records if "outcome" in record)
 
 
 def _record(line: str) -> dict[str, Any] | None:

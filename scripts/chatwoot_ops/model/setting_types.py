@@ -14,6 +14,8 @@ _PATTERNS: dict[str, tuple[str, str]] = {
     "count": (r"\d{1,4}", "a whole number from 0 to 9999"),
     "boolean": (r"true|false", "true or false"),
     "memory": (r"\d+(\.\d+)?[bkmgBKMG][bB]?", "a size such as 512m or 2g"),
+    "size": (r"\d+(kB|MB|GB|TB)", "a size in PostgreSQL's units such as 512MB or 2GB"),
+    "folder": (r"/[^:]*", "a full path without a colon"),
     "cpus": (r"\d+(\.\d+)?", "a number of cores such as 2 or 0.5"),
     "seconds": (r"\d+", "a whole number of seconds"),
     "duration": (r"\d+(ms|s|min|h)?", "a time such as 14s or 600s"),

@@ -24,6 +24,7 @@ OUR_PREFIXES = (
     "RAILS_CPU",
     "SIDEKIQ_",
     "COMPOSE_",
+    "WAL_",
     "BACKUP_",
     "VERIFY_",
     "DRILL_",

@@ -9,6 +9,8 @@ from pathlib import Path
 from chatwoot_ops.model.settings import Settings
 
 RAILS, SIDEKIQ, DATABASE, REDIS = "chatwoot-rails", "chatwoot-sidekiq", "chatwoot-db", "chatwoot-redis"
+# Streams the WAL; there only where WAL_ARCHIVE is not off.
+WAL = "chatwoot-wal"
 SERVICES = (DATABASE, REDIS, RAILS, SIDEKIQ)
 
 
@@ -44,7 +46,28 @@ class Stack:
     @property
     def compose_files(self) -> tuple[Path, ...]:
         """The compose files, base first."""
-        return tuple(self.compose_folder / name for name in ("docker-compose.yml", *self.overlays))
+        names = ("docker-compose.yml", *(("docker-compose.wal.yml",) if self.archives else ()), *self.overlays)
+        return tuple(self.compose_folder / name for name in names)
+
+    @property
+    def archives(self) -> bool:
+        """Whether the WAL is archived all the time."""
+        return self.settings["WAL_ARCHIVE"] in {"async", "sync"}
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Every service of this stack, those first that others need."""
+        return (*SERVICES, WAL) if self.archives else SERVICES
+
+    @property
+    def data_services(self) -> tuple[str, ...]:
+        """What must work before anything is written: with a synchronous archive its receiver too, or writes wait."""
+        return (DATABASE, REDIS, *((WAL,) if self.settings["WAL_ARCHIVE"] == "sync" else ()))
+
+    @property
+    def wal_place(self) -> str:
+        """The archive of the WAL as Docker mounts it: the name of a volume, or the path of a folder."""
+        return self.settings["WAL_FOLDER"] or self.settings["CHATWOOT_WAL_VOLUME"]
 
     @property
     def volumes(self) -> dict[str, str]:

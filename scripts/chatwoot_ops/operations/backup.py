@@ -30,6 +30,7 @@ from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.dumping import write_database
 from chatwoot_ops.operations.encryption import encryption_of
 from chatwoot_ops.operations.storage import prove_files, read_archive
+from chatwoot_ops.operations.wal import prune_archive
 
 TOOL = "chatwoot-ops 0.1.0"
 LEFT_OUT = "settings and keys are not in this set (BACKUP_RECIPIENTS is empty): a restore needs --settings FILE"
@@ -70,7 +71,9 @@ def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: st
         raise SettingsInvalidError(f"There is no kind of backup set called '{wanted}'", remedy=remedy)
     _require_room(stack, host, wanted)
     with changing(stack, host, "backup", {"kind": wanted}, resume=resume) as change:
-        return make_set(stack, host, change, note=note, kind=wanted)
+        made = make_set(stack, host, change, note=note, kind=wanted)
+        prune_archive(stack, host, change)
+    return made
 
 
 def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: str = LOGICAL) -> BackedUp:

@@ -48,6 +48,7 @@ SELECT json_build_object(
     'collation', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', d.datcollate),
     'collation_version', coalesce(pg_database_collation_actual_version(d.oid), ''),
     'data_checksums', current_setting('data_checksums') = 'on',
+    'folder', regexp_replace(current_setting('data_directory'), '^.*/', ''),
     'began', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))
 FROM pg_database d WHERE d.datname = current_database();
 """

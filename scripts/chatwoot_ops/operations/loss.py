@@ -25,16 +25,16 @@ def loss_of_restore(stack: Stack, host: Host, source: Source) -> tuple[str, ...]
     except OpsError:
         return ("The running data could not be counted: the database does not answer, or holds no Chatwoot yet.",)
     what = ", ".join(f"{lost[name]} {name}" for name in ("conversations", "messages", "contacts"))
-    newer = (
-        f"newer than the set's newest message ({since})"
-        if source.set
-        else "in the running data, all of which the dump replaces"
-    )
+    newer = "in the running data, all of which the dump replaces"
+    if source.set:
+        newer = f"newer than {since}" if source.recovery else f"newer than the set's newest message ({since})"
     return (f"Would be lost: {what} {newer}.", f"The newest message now is of {lost['newest'] or 'never'}.")
 
 
 def _since(source: Source) -> str:
     if source.set is None:
         return "-infinity"
+    if source.recovery:
+        return source.recovery.moment
     manifest = source.set.manifest
     return manifest.data.newest_message or manifest.created

@@ -8,7 +8,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import chatwoot, compose, database, redis
 from chatwoot_ops.errors import CommandFailedError, ProvisioningFailedError
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import DATABASE, REDIS, SIDEKIQ, Stack
+from chatwoot_ops.model.stack import DATABASE, REDIS, SIDEKIQ, WAL, Stack
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import containers_of, stop_what_keeps_ending, wait_until_healthy
 from chatwoot_ops.operations.database import DatabaseState, database_state, versions_of_image
@@ -46,8 +46,9 @@ def start_data_services(stack: Stack, host: Host, change: Change) -> None:
     """Database and Redis, healthy: what Chatwoot's preparation needs (without Redis it ends half done)."""
     change.step("start-data-services", "Starting the database and Redis")
     stop_what_keeps_ending(stack, host)
-    host.processes.run(compose.up(stack, host.compose, DATABASE, REDIS))
-    wait_until_healthy(stack, host, (DATABASE, REDIS))
+    receiver = (WAL,) if stack.archives else ()
+    host.processes.run(compose.up(stack, host.compose, DATABASE, REDIS, *receiver))
+    wait_until_healthy(stack, host, stack.data_services)
     _require_sign_in(stack, host)
 
 

@@ -101,11 +101,12 @@ def _compose(stack: Stack, host: Host) -> tuple[Check, ...]:
 
 
 def _memory(stack: Stack, host: Host) -> Check:
-    asked = sum(parse_size(stack.settings[name]) for name in MEMORY_LIMITS)
+    limits = (*MEMORY_LIMITS, *(("WAL_MEMORY_LIMIT",) if stack.archives else ()))
+    asked = sum(parse_size(stack.settings[name]) for name in limits)
     there = host.machine.memory()
     seen = f"{show_size(there)} there, limits add up to {show_size(asked)}"
     if there < asked:
-        return failed("memory", seen, f"Lower {', '.join(MEMORY_LIMITS)} in .env, or add memory")
+        return failed("memory", seen, f"Lower {', '.join(limits)} in .env, or add memory")
     return passed("memory", seen)
 
 

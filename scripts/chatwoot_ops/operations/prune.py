@@ -17,6 +17,7 @@ from chatwoot_ops.model.upgrade import WAY_BACK, note_before, parse_way_back
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
 
+BASE = "where the WAL archive goes on from"
 FOREIGN, LINKED, BEFORE_UPGRADE = "of another installation", "a link to elsewhere", "way back of the upgrade"
 
 
@@ -109,7 +110,12 @@ def _protected(stack: Stack, sets: dict[str, BackupSet]) -> dict[str, str]:
     linked = {name: LINKED for name, each in sets.items() if Path(each.path).is_symlink()}
     note = note_of_the_way_back(stack)
     noted = {name: BEFORE_UPGRADE for name, each in sets.items() if note and each.manifest.note.startswith(note)}
-    return {**noted, **linked, **foreign}
+    return {**_base_of_the_archive(stack, sets), **noted, **linked, **foreign}
+
+
+def _base_of_the_archive(stack: Stack, sets: dict[str, BackupSet]) -> dict[str, str]:
+    physical = [(each.manifest.sequence, name) for name, each in sets.items() if each.manifest.physical]
+    return {max(physical)[1]: BASE} if physical and stack.archives else {}
 
 
 def note_of_the_way_back(stack: Stack) -> str:

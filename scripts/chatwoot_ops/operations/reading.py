@@ -9,7 +9,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import chatwoot, compose, database
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.command import Command
-from chatwoot_ops.model.stack import SERVICES, Stack
+from chatwoot_ops.model.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ def logs(stack: Stack, host: Host, wanted: Wanted, each_line: Callable[[str], No
 
     Raises CommandFailedError for a service that does not exist.
     """
-    if wanted.service and wanted.service not in SERVICES:
+    if wanted.service and wanted.service not in stack.services:
         raise CommandFailedError(
-            f"There is no service '{wanted.service}'", remedy=f"The services are {', '.join(SERVICES)}."
+            f"There is no service '{wanted.service}'", remedy=f"The services are {', '.join(stack.services)}."
         )
     services = (wanted.service,) if wanted.service else ()
     code = host.processes.stream(

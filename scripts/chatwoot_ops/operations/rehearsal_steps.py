@@ -13,7 +13,7 @@ from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError, Upgra
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.cluster import LOGICAL
-from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, Stack
+from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import store_of, verify_set
 from chatwoot_ops.operations.opening import Place, open_with
@@ -71,7 +71,7 @@ def proved(stack: Stack, host: Host, *, quick: bool) -> tuple[Check, ...]:
 def whole_life(run: Run, place: Place, host: Host, releases: Releases) -> tuple[Check, ...]:
     """Restarts, loss and return of the data, an upgrade, one that fails and is undone; the last smoke check."""
     stack = open_with(place, host)
-    for service in SERVICES:
+    for service in stack.services:
         _restarted(run, stack, host, service)
     run.step("make data through the API", lambda: make_sample_data(stack, host, "before"))
     run.step("backup", lambda: back_up(stack, host, kind=LOGICAL))

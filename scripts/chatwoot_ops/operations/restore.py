@@ -16,10 +16,12 @@ from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import require_whole
 from chatwoot_ops.operations.building import build_cluster, restore_files
+from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.encryption import identity_for, identity_of
 from chatwoot_ops.operations.images import get_images
 from chatwoot_ops.operations.loss import loss_of_restore
+from chatwoot_ops.operations.moments import named_source
 from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
@@ -33,7 +35,7 @@ from chatwoot_ops.operations.restore_settings import (
     with_keys,
     write_keys,
 )
-from chatwoot_ops.operations.source import Source, named_source, refuse_unfit
+from chatwoot_ops.operations.source import Source, refuse_unfit
 from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
 from chatwoot_ops.operations.unpacking import refuse_cluster
 from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
@@ -76,7 +78,7 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
     where, settings = brought_near(place, host, where, options.settings)
     options = replace(options, settings=settings)
     stack = open_with(place, host)
-    source = named_source(stack, where)
+    source = named_source(stack, host, where)
     keys = fitting_keys(stack, host, source, options, opener(host, source, options))
     brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
     return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
@@ -89,7 +91,7 @@ def restore_from(place: Place, host: Host, where: Mapping[str, str], options: Re
     identity = identity_of(host, options.identity) if not place.env_file.exists() else None
     identity = bring_settings(place, host, Given(where["set"], identity, settings), ask=not where["dump"])
     stack = open_with(place, host)
-    return restore(stack, host, named_source(stack, where), options, identity=identity)
+    return restore(stack, host, named_source(stack, host, where), options, identity=identity)
 
 
 def restore(
@@ -191,6 +193,7 @@ def _restore(  # noqa: PLR0917 - one story, told once
         write_keys(stack, keys)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate)
     clean_up(stack, host, change, f"clusters/{cluster}", previous)
+    begin_again(stack, host, change)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
     kind, notes = PHYSICAL if source.physical else LOGICAL, tuple(change.changed)

@@ -10,13 +10,14 @@ from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.errors import ConfirmationMissingError, OpsError, PreflightFailedError
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import SERVICES, Stack
+from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.changing import changing, require_quiet
 from chatwoot_ops.operations.containers import containers_of, wait_until_healthy
 from chatwoot_ops.operations.database import ask_database, database_state
 from chatwoot_ops.operations.migrate import needs_preparing, start_data_services
 from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.volumes import volume_checks, volume_sizes
+from chatwoot_ops.operations.wal import drop_slots, end_receiver
 
 _LOSS = """SELECT json_build_object('conversations', (SELECT count(*) FROM conversations),
  'messages', (SELECT count(*) FROM messages), 'contacts', (SELECT count(*) FROM contacts),
@@ -48,16 +49,18 @@ def up(stack: Stack, host: Host, *, resume: Journal | None = None) -> Started:
     require(volume_checks(stack, host))
     before = containers_of(stack, host)
     with changing(stack, host, "up", resume=resume) as change:
+        end_receiver(stack, host, change)
         start_data_services(stack, host, change)
+        drop_slots(stack, host)
         if needs_preparing(stack, host, database_state(stack, host)):
             remedy = "Type 'invoke migrate', then 'invoke up'. Database and Redis run, web and worker were not started."
             raise PreflightFailedError("The database lacks migrations of this release", remedy=remedy)
         change.step("start", "Starting web and worker")
         host.processes.run(compose.up(stack, host.compose))
-        wait_until_healthy(stack, host, SERVICES)
+        wait_until_healthy(stack, host, stack.services)
     # A changed setting replaces containers of a stack that was well.
     same = {each.id for each in before} == {each.id for each in containers_of(stack, host)}
-    already = same and len(before) == len(SERVICES) and all(each.well for each in before)
+    already = same and len(before) == len(stack.services) and all(each.well for each in before)
     return Started(stack.settings["FRONTEND_URL"], already)
 
 
@@ -119,4 +122,4 @@ def restart(stack: Stack, host: Host, service: str) -> None:
     """Restarts one service and returns when all are healthy again."""
     command = compose.compose(stack, host.compose, "restart", service, purpose=f"Restarting {service}", timeout=240)
     host.processes.run(command)
-    wait_until_healthy(stack, host, SERVICES)
+    wait_until_healthy(stack, host, stack.services)

@@ -12,7 +12,7 @@ from chatwoot_ops.commands import compose, docker
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.settings import Settings
-from chatwoot_ops.model.stack import DATABASE, SERVICES, Stack
+from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations import administrator as first
 from chatwoot_ops.operations.changing import Change, changing, require_quiet
 from chatwoot_ops.operations.containers import wait_until_healthy
@@ -182,7 +182,7 @@ def _database(stack: Stack, host: Host, change: Change) -> None:
 def _start(stack: Stack, host: Host, change: Change) -> None:
     change.step("start", "Starting web and worker")
     host.processes.run(compose.up(stack, host.compose))
-    wait_until_healthy(stack, host, SERVICES)
+    wait_until_healthy(stack, host, stack.services)
 
 
 def _chosen_early(stack: Stack, host: Host, who: first.Applicant) -> first.Administrator | None:

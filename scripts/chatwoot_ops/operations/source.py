@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,23 @@ from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.release import order_of
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.wal import Recovery
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.staging import form_of
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A dump or a cluster's archive, with its storage archive where there is one; `set` where both come from a set."""
+    """A dump or a cluster's archive, with its storage archive where there is one; `set` where both come from a set.
+
+    With a `recovery` the set is only where it begins: the WAL of a chain follows.
+    """
 
     name: str
     dump: Path
     storage: Path | None = None
     set: BackupSet | None = None
+    recovery: Recovery | None = None
 
     @property
     def physical(self) -> bool:
@@ -33,7 +37,7 @@ class Source:
     def noted(self) -> dict[str, str]:
         """What the journal needs to find it again."""
         if self.set is not None:
-            return {"set": self.set.path}
+            return {"set": self.set.path, **(asdict(self.recovery) if self.recovery else {})}
         return {"dump": str(self.dump), "storage": str(self.storage or "")}
 
 
@@ -59,16 +63,12 @@ def source_of_dump(dump: str, storage: str) -> Source:
     return Source(path.name, path, archive)
 
 
-def named_source(stack: Stack, where: Mapping[str, str]) -> Source:
-    """The dump that is named, else the set."""
-    dump = where["dump"]
-    return source_of_dump(dump, where["storage"]) if dump else source_of_set(stack, where["set"])
-
-
 def source_again(stack: Stack, noted: dict[str, Any]) -> Source:
     """The source that a journal noted."""
     if "set" in noted:
-        return source_of_set(stack, str(noted["set"]))
+        found = source_of_set(stack, str(noted["set"]))
+        recovery = {key: str(value) for key, value in noted.items() if key != "set"}
+        return replace(found, recovery=Recovery(**recovery)) if recovery else found
     return source_of_dump(str(noted["dump"]), str(noted["storage"]))
 
 

@@ -13,7 +13,7 @@ from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
 from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.check import Check
-from chatwoot_ops.model.stack import RAILS, SERVICES, Stack
+from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.backup_sets import age_in_hours
 from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.changing import store_of
@@ -21,6 +21,7 @@ from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
 from chatwoot_ops.operations.images import fake_release
 from chatwoot_ops.operations.volumes import volume_sizes
+from chatwoot_ops.operations.wal import archive_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Status:
     cut_off: str
     last_backup: str
     last_drill: str
+    archive: str
     healthy: bool
     checks: tuple[Check, ...] = ()
 
@@ -66,7 +68,8 @@ def status(stack: Stack, host: Host) -> Status:
         cut_off=cut_off(stack, host),
         last_backup=_last_backup(stack, host),
         last_drill=_last_drill(stack, host),
-        healthy={each.service for each in services if each.well} == set(SERVICES),
+        archive=archive_line(stack, host),
+        healthy={each.service for each in services if each.well} == set(stack.services),
         checks=budget_checks(stack, host),
     )
 

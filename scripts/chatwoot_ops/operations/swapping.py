@@ -10,8 +10,9 @@ from chatwoot_ops.commands import compose, database, redis, staging
 from chatwoot_ops.errors import InterruptedByOperatorError, NothingServesError, OpsError, RestoreFailedError
 from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import DATABASE, RAILS, REDIS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, WAL, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK
+from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_answering, wait_until_healthy
 from chatwoot_ops.operations.migrate import prepare
@@ -68,6 +69,8 @@ def _swap(stack: Stack, host: Host, change: Change, facts: Mapping[str, str], *,
 
 
 def _start_and_prove(stack: Stack, host: Host, change: Change, *, migrate: bool) -> None:
+    if stack.archives:
+        host.processes.run(compose.up_alone(stack, host.compose, WAL))
     if migrate:
         prepare(stack, host, change)
     start_rest(stack, host)
@@ -92,6 +95,7 @@ def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
             start_data(stack, host)
             _start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
         clean_up(stack, host, change, target, previous)
+        begin_again(stack, host, change)
     return True
 
 
@@ -117,8 +121,8 @@ def _answers(stack: Stack, host: Host) -> bool:
 
 def start_rest(stack: Stack, host: Host) -> None:
     """Every service, healthy, once database and Redis answer: web and worker do not wait for their health checks."""
-    host.processes.run(compose.up_alone(stack, host.compose, RAILS, SIDEKIQ))
-    wait_until_healthy(stack, host, SERVICES)
+    host.processes.run(compose.up_alone(stack, host.compose, *stack.services[2:]))
+    wait_until_healthy(stack, host, stack.services)
 
 
 def _start_redis(stack: Stack, host: Host) -> None:

@@ -68,6 +68,9 @@ def _values(project: str, host: Host) -> dict[str, str]:
         "CHATWOOT_DB_VOLUME": f"{project}-db-data",
         "CHATWOOT_REDIS_VOLUME": f"{project}-redis-data",
         "CHATWOOT_STORAGE_VOLUME": f"{project}-storage",
+        "CHATWOOT_WAL_VOLUME": f"{project}-wal",
+        # Settings may come from a stack that archives into a folder: nothing may be written there.
+        "WAL_ARCHIVE": "off",
         "CHATWOOT_ADMIN_EMAIL": "rehearsal@kgc.example",
         "CHATWOOT_ADMIN_COMPANY": "Rehearsal",
     }

@@ -10,7 +10,9 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import physical, staging
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.cluster import ClusterFacts, compression_of
+from chatwoot_ops.model.reach import moment_of
 from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.model.wal import Recovery
 from chatwoot_ops.operations.base_backup import FACTS
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.digests import OUTLINE
@@ -25,6 +27,10 @@ _COMPARED = ("system_identifier", "major", "database", "encoding", "collation_pr
 _PASSWORDS = """
 SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET log_min_duration_statement = -1;
 SET standard_conforming_strings = on;
+"""
+_REACHED = """
+SELECT json_build_array(to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"+00"'),
+  pg_last_wal_replay_lsn());
 """
 # Rows that came and went, or whose file was not yet written, while the backup ran; a minute for clocks and commits.
 _RECENT = """
@@ -71,16 +77,32 @@ def unpack_cluster(stack: Stack, host: Host, source: Source, change: Change, clu
     Raises BackupSetInvalidError naming every file or fact that is not, CommandFailedError where it does not start.
     """
     operation, archive = change.opening.id, source.dump
-    command = physical.start(stack, host.compose, operation=operation, cluster=cluster, folder=archive.parent)
+    how = {"operation": operation, "cluster": cluster}
+    command = physical.start(stack, host.compose, **how, folder=archive.parent, recovery=source.recovery)
     host.processes.run(command)
     change.step("load", "Unpacking the cluster")
     packed = compression_of(archive.name)
     host.processes.run(physical.unpack(stack, operation, cluster, archive.name, packed))
     change.step("prove", "Proving the new cluster")
     _verify(stack, host, operation, cluster)
+    if source.recovery:
+        change.step("recover", f"Recovering to {source.recovery.moment}")
+        host.processes.run(physical.to_recover(stack, operation, cluster))
     host.processes.run(physical.serve(stack, operation))
     wait_until_serving(stack, host, operation, timeout=RECOVERY_TIMEOUT_SECONDS)
+    if source.recovery:
+        change.made(_reached(stack, host, operation, source.recovery))
     return _prove(stack, host, source, operation)
+
+
+def _reached(stack: Stack, host: Host, operation: str, recovery: Recovery) -> str:
+    at, lsn = json.loads(host.processes.run(staging.ask(stack, operation, _REACHED)).stdout.strip())
+    # Recovery takes WAL that is damaged for the end of it and says nothing.
+    if recovery.newest and (not at or moment_of(at) < moment_of(recovery.newest)):
+        text = f"Recovery ended at {at or 'the base backup itself'}, before the last change of {recovery.newest}"
+        remedy = f"The WAL of {recovery.chain} is damaged there; choose an earlier moment, or a later set."
+        raise BackupSetInvalidError(text, remedy=remedy)
+    return f"Recovered up to the last change of {at or 'the base backup itself'}, at {lsn} in the WAL."
 
 
 def _verify(stack: Stack, host: Host, operation: str, cluster: str) -> None:

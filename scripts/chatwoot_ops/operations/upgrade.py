@@ -17,9 +17,10 @@ from chatwoot_ops.errors import (
     UpgradeRolledBackError,
 )
 from chatwoot_ops.model.journal import Journal
-from chatwoot_ops.model.stack import DATABASE, RAILS, SERVICES, SIDEKIQ, Stack
+from chatwoot_ops.model.stack import DATABASE, RAILS, SIDEKIQ, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, note_before, to_json, written_since
 from chatwoot_ops.operations.backup import make_set
+from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import ask_database
@@ -56,7 +57,7 @@ def upgrade(stack: Stack, host: Host, *, to: str = "", yes: bool = False, resume
         return Upgraded(plan.release, plan.release, 0, "", 0.0)
     if resume is None:
         _confirm(host, plan, yes=yes)
-    with changing(stack, host, "upgrade", {"to": to}, resume=resume) as change:
+    with changing(stack, host, "upgrade", {"to": to, "target": plan.target}, resume=resume) as change:
         return _upgrade(stack, target, host, change, plan)
 
 
@@ -129,16 +130,19 @@ def _switch(move: Move) -> int:
 def serve(target: Stack, host: Host) -> None:
     """Every service of the release that the settings name, healthy and proved."""
     host.processes.run(compose.up(target, host.compose))
-    wait_until_healthy(target, host, SERVICES)
+    wait_until_healthy(target, host, target.services)
     require_smoke(smoke(target, host, quick=True))
 
 
 def clean_up(move: Move) -> None:
-    """Keeps the way back, and removes clusters that are older than it."""
+    """Keeps the way back, removes clusters that are older than it, and begins the new cluster's WAL chain."""
     move.change.step("clean", "Removing clusters older than the one before")
     write_atomically(move.stack.state_folder / WAY_BACK, to_json(move.way_back))
     kept = (f"clusters/{move.cluster}", move.way_back.previous)
     move.host.processes.run(staging.remove_clusters_but(move.stack, *kept))
+    begin_again(move.target, move.host, move.change)
+    for line in move.change.changed:
+        move.host.reporter.note(line)
 
 
 def _undone(move: Move, error: OpsError) -> OpsError:

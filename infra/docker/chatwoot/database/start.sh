@@ -39,6 +39,23 @@ else
   : > "$initializing"
   ln -sfn clusters/initial "$current"
   chown postgres:postgres "$volume" "$volume/clusters" "$initializing"
+  # The first start's own transactions must not wait for a receiver that starts only after it.
+  export PGOPTIONS="-c synchronous_commit=local"
+fi
+
+# docker-compose.wal.yml: the receiver comes by a socket in a shared folder, which must not be the image's own one, for
+# a restore's one-off containers have that too. `on` waits until the receiver has flushed the WAL to its disk;
+# remote_apply would wait for ever, because a receiver applies nothing.
+if [ -n "${CHATWOOT_WAL_ARCHIVE:-}" ]; then
+  socket=/chatwoot-socket
+  rm -f "$socket"/.s.PGSQL.*
+  chown postgres:postgres "$socket"
+  chmod 0700 "$socket"
+  set -- "$@" -c "unix_socket_directories=/var/run/postgresql,/tmp,$socket" -c wal_level=replica \
+    -c max_wal_senders=10 -c max_replication_slots=10 -c wal_sender_timeout=30s
+fi
+if [ "${CHATWOOT_WAL_ARCHIVE:-}" = sync ]; then
+  set -- "$@" -c synchronous_standby_names=chatwoot_wal -c synchronous_commit=on
 fi
 
 export PGDATA="$cluster"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.model.check import Check, failed, passed, warned
-from chatwoot_ops.model.stack import RAILS, SERVICES, Stack
+from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.containers import Container, containers_of, keeps_ending
 from chatwoot_ops.operations.images import fake_release
 
 
 def services(stack: Stack, host: Host) -> list[Check]:
-    """One check for each of the four services, and a warning where a stand-in runs in Chatwoot's place."""
+    """One check for each service, and a warning where a stand-in runs in Chatwoot's place."""
     there = {each.service: each for each in containers_of(stack, host)}
-    checks = [_service(name, there.get(name), host) for name in SERVICES]
+    checks = [_service(name, there.get(name), host) for name in stack.services]
     if release := fake_release(stack.images[RAILS], host):
         seen = f"a fake of {release} runs, not a real Chatwoot"
         checks.append(

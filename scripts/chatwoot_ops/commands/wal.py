@@ -1,0 +1,80 @@
+"""What is asked of the archive of the WAL and of the server that fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chatwoot_ops.commands.docker import docker, in_volume
+from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.model.wal import SLOT_PREFIX, Chain
+
+HOURS = 6 * 3600.0
+_LISTING = f"""
+cd /volume
+for chain in {SLOT_PREFIX}*; do
+  [ -f "$chain/chain" ] || continue
+  echo "chain=$chain"
+  cat "$chain/chain"
+  find "$chain" -type f -name '[0-9A-F]*' -printf 'file=%f %s %T@\\n'
+done
+"""
+STATE = """
+SELECT json_build_object(
+  'system', (SELECT system_identifier::text FROM pg_control_system()),
+  'cluster', regexp_replace(current_setting('data_directory'), '^.*/', ''),
+  'synchronous', current_setting('synchronous_standby_names') <> '',
+  'waiting', (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'),
+  'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active,
+      'status', coalesce(wal_status, 'unknown'),
+      'held', coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)) ORDER BY slot_name), '[]')
+    FROM pg_replication_slots WHERE starts_with(slot_name, 'chatwoot_wal_')),
+  'receivers', (SELECT coalesce(json_agg(json_build_object('slot', slot_name, 'state', state,
+      'behind', pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(write_lsn, restart_lsn)),
+      'seconds', coalesce(extract(epoch FROM write_lag), 0),
+      'silent', coalesce(extract(epoch FROM now() - reply_time), 0))), '[]')
+    FROM pg_stat_replication JOIN pg_replication_slots ON active_pid = pid
+    WHERE starts_with(slot_name, 'chatwoot_wal_')));
+"""
+DROP_SLOTS = """
+SELECT json_build_array(count(pg_drop_replication_slot(slot_name)))
+FROM pg_replication_slots WHERE starts_with(slot_name, 'chatwoot_wal_') AND NOT active;
+"""
+
+
+def listing(stack: Stack) -> Command:
+    """Prints every chain of the archive with its files, their sizes in bytes and when they last changed."""
+    return in_volume(stack.images[DATABASE], stack.wal_place, _LISTING)
+
+
+# pg_waldump wants a segment's own name, and says times in the zone of its surroundings.
+_LAST_CHANGE = """
+cd "/volume/$chain" || exit 1
+for file in $(ls -r | grep '^[0-9A-F]\\{24\\}'); do
+  cp "$file" "/tmp/${file%.partial}"
+  last=$(TZ=UTC pg_waldump --rmgr=Transaction "/tmp/${file%.partial}" 2>/dev/null |
+    sed -n 's/.* desc: \\(COMMIT\\|ABORT\\)[A-Z_ ]* \\([0-9-]* [0-9:.]*\\) UTC.*/\\2+00:00/p' | tail -n 1)
+  rm -f "/tmp/${file%.partial}"
+  if [ -n "$last" ]; then echo "$last"; break; fi
+done
+"""
+_REMOVE = """
+cd /volume && while read -r file; do rm -f "$file"; done && sync
+"""
+
+
+def last_change(stack: Stack, chain: Chain) -> Command:
+    """Prints when the last transaction of a chain ended, as a time in UTC; nothing where it holds none."""
+    script = f"chain={chain.name}\n{_LAST_CHANGE}"
+    return in_volume(stack.images[DATABASE], stack.wal_place, script, timeout=HOURS)
+
+
+def remove_segments(stack: Stack, files: Iterable[str]) -> Command:
+    """Removes files of the archive, named by chain and segment."""
+    given = "".join(f"{each}\n" for each in files)
+    return in_volume(stack.images[DATABASE], stack.wal_place, _REMOVE, write=True, stdin=given)
+
+
+def stop_receiver(*ids: str) -> Command:
+    """Stops containers of the receiver in good order, so that its last segment is whole as far as it goes."""
+    return docker("stop", "--time", "20", *ids, purpose="Stopping the WAL receiver")
