@@ -86,7 +86,7 @@ def smoke(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """The whole matrix of kills, faults and bad sets, over an hour; writes the kill table as data and as its page."""
     session.run("infra/docker/sandbox/build", external=True)
-    arguments = session.posargs or ["tests/stack_backup"]
+    arguments = session.posargs or ["tests/stack_backup", "tests/integration/test_s3_server.py"]
     table = {"KILL_TABLE": f"{platform.system()}, {os.cpu_count()} cores, sandbox images"}
     session.run("pytest", "-m", "matrix or not matrix", *arguments, external=True, env=table)
     session.run("python", "tools/kill_table.py", external=True)

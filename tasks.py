@@ -174,28 +174,31 @@ def migrate(_: Context, json: bool = False) -> None:
     help={
         "verify": "Take none; the same as 'verify --level archive' of a set that is there.",
         "set": "Which set to verify: its name, or latest.",
+        "no-push": "Leave the set here, also where BACKUP_REMOTE is set.",
         "kind": "logical or physical (else BACKUP_KIND).",
         "identity": "With --verify: file with the age private key that opens an encrypted set, or - to type it.",
         "json": "One JSON object on standard output.",
     }
 )
-def backup(
+def backup(  # noqa: PLR0917 - each is a flag
     _: Context,
     verify: bool = False,
     set: str = "latest",  # noqa: A002 - the flag's name
     kind: str = "",
     identity: str = "",
+    no_push: bool = False,
     json: bool = False,
 ) -> None:
     """[keep] Take a backup set while the stack serves, or verify one.
 
     Example: invoke backup --verify --set latest
     """
-    from chatwoot_ops.operations import backup as backing_up
     from chatwoot_ops.operations import backup_sets, opening
+    from chatwoot_ops.operations.pushing import back_up_off_site
 
     look = functools.partial(backup_sets.verify_set, name=set, given=identity)
-    act = look if verify else functools.partial(backing_up.back_up, kind=kind)
+    take = functools.partial(back_up_off_site, kind=kind, push_it=not no_push)
+    act = look if verify else take
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 
@@ -261,15 +264,51 @@ def backup_keys(  # noqa: PLR0917 - each is a flag
     perform(proved if prove else functools.partial(make_keys, to=to, add=add), json=json)
 
 
-@task(help={"json": "One JSON object on standard output."})
-def backups(_: Context, json: bool = False) -> None:
-    """[keep] The backup sets: kind, age, size, release, newest message, verified when and how.
+@task(help={"remote": "Those at BACKUP_REMOTE instead.", "json": "One JSON object on standard output."})
+def backups(_: Context, remote: bool = False, json: bool = False) -> None:
+    """[keep] The backup sets: kind, age, size, release, newest message, verified when and how, off-site since when.
 
     Example: invoke backups
     """
     from chatwoot_ops.operations import backup_sets, opening
+    from chatwoot_ops.operations.remote import list_remote
 
-    perform(lambda place, host: backup_sets.list_sets(opening.open_with(place, host), host), json=json)
+    act = list_remote if remote else backup_sets.list_sets
+    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+
+
+@task(
+    help={
+        "set": "Which set: its name, latest, or a path to its folder.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def push(_: Context, set: str = "latest", json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """[keep] Bring a set off-site to BACKUP_REMOTE and read every byte of it back; goes on where it stopped.
+
+    Example: invoke push --set latest
+    """
+    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations.pushing import push as bring
+
+    perform(lambda place, host: bring(opening.open_with(place, host), host, set), json=json)
+
+
+@task(
+    help={
+        "set": "Which set: its name, latest, or INSTALLATION/NAME.",
+        "settings": "File with the BACKUP_REMOTE settings, where there is no .env (else the environment).",
+        "json": "One JSON object on standard output.",
+    }
+)
+def pull(_: Context, set: str = "latest", settings: str = "", json: bool = False) -> None:  # noqa: A002 - the flag's name
+    """[keep] Fetch a set from off-site and compare every checksum; needs no stack.
+
+    Example: invoke pull --set latest
+    """
+    from chatwoot_ops.operations.pulling import pull as fetch
+
+    perform(lambda place, host: fetch(place, host, set, settings), json=json)
 
 
 @task(
@@ -292,20 +331,22 @@ def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> No
 
 @task(
     help={
+        "remote": "Remove copies at BACKUP_REMOTE instead; the sets here stay.",
         "yes": "Confirm on the command line what would be removed.",
         "dry-run": "Only show what keeps each set, and which would go.",
         "json": "One JSON object on standard output.",
     }
 )
-def prune(_: Context, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+def prune(_: Context, remote: bool = False, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
     """[keep] Remove the backup sets that no rule keeps; shows them and asks.
 
     Example: invoke prune --dry-run
     """
-    from chatwoot_ops.operations import opening
+    from chatwoot_ops.operations import opening, prune_remote
     from chatwoot_ops.operations import prune as pruning
 
-    act = pruning.intended_prune if dry_run else functools.partial(pruning.prune, yes=yes)
+    look = prune_remote.planned_remote if remote else pruning.intended_prune
+    act = look if dry_run else functools.partial(prune_remote.prune_remote if remote else pruning.prune, yes=yes)
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 
@@ -346,6 +387,7 @@ def schedule(  # noqa: PLR0917 - each is a flag
 @task(
     help={
         "set": "Which backup set: its name, latest, or a path to its folder.",
+        "from-remote": "Fetch the set from BACKUP_REMOTE first.",
         "dump": "Instead of a set: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
         "storage": "With --dump: a tar of its storage folder, gzipped or not.",
         "to": "Go to a moment by the WAL archive: a time with its zone, or latest.",
@@ -353,7 +395,8 @@ def schedule(  # noqa: PLR0917 - each is a flag
         "adopt": "Take over a set of another installation.",
         "migrate": "Bring data of an older release to this one.",
         "identity": "File with the age private key that opens the set, or - to type it.",
-        "settings": "A copy of the .env that the data was made with, instead of --identity.",
+        "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
+        "file with the BACKUP_REMOTE settings.",
         "yes": "Confirm on the command line what would be lost.",
         "dry-run": "Only say what would be done, after looking at everything.",
         "json": "One JSON object on standard output.",
@@ -362,6 +405,7 @@ def schedule(  # noqa: PLR0917 - each is a flag
 def restore(  # noqa: PLR0917 - each is a flag
     _: Context,
     set: str = "latest",  # noqa: A002 - the flag's name
+    from_remote: bool = False,
     dump: str = "",
     storage: str = "",
     to: str = "",
@@ -382,6 +426,7 @@ def restore(  # noqa: PLR0917 - each is a flag
 
     options = RestoreOptions(yes, adopt, migrate, identity, settings)
     where = {"set": set, "dump": dump, "storage": storage, "to": to, "before": to_before}
+    where["remote"] = "yes" if from_remote else ""
     act = intended_restore if dry_run else restore_from
     perform(lambda place, host: act(place, host, where, options), json=json)
 

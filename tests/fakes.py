@@ -15,6 +15,7 @@ from chatwoot_ops.adapters.http import Answer
 from chatwoot_ops.adapters.pipes import SessionEndedError
 from chatwoot_ops.adapters.processes import Processes
 from chatwoot_ops.model.command import Command, Finished
+from fake_s3 import FakeRemotes
 
 NOW = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
 COMPOSE = Path("/x/docker-compose")
@@ -195,6 +196,7 @@ class FakeMachine:
         self.kernel = {"vm.overcommit_memory": "1"}
         self.next_port = 40000
         self.core_count = 2
+        self.environment = {}
         self.runs_tasks = "systemd"
         self.account_name = self.owner_name = "ada"
 
@@ -227,6 +229,9 @@ class FakeMachine:
 
     def kernel_setting(self, name):
         return self.kernel.get(name, "")
+
+    def variables(self, names):
+        return {name: self.environment[name] for name in names if self.environment.get(name)}
 
     def port_is_free(self, _address, port):
         return port not in self.taken_ports
@@ -266,6 +271,7 @@ def fake_host(*answers):
         cable=FakeCable(),
         clock=FakeClock(),
         machine=FakeMachine(),
+        remotes=FakeRemotes(),
         reporter=RecordingReporter(*answers),
     )
 

@@ -306,7 +306,7 @@ def test_sets_are_pruned_and_marked_from_the_command_line(world):
     assert done.returncode == 0
     assert re.search(rf"^{names[0]} .+ marked$", done.stdout, re.MULTILINE)
     assert sorted(path.name for path in (world.folder / "backups").iterdir()) == [names[0], names[2]]
-    assert re.search(r"verified never, kept +\S+ hours old$", world.run("backups").stdout, re.MULTILINE)
+    assert re.search(r"verified never, not off-site, kept +\S+ hours old$", world.run("backups").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,11 @@ from chatwoot_ops.operations.containers import Container
 from chatwoot_ops.operations.key_proof import KeyProved
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.prune import Pruned, PrunedSet
+from chatwoot_ops.operations.pulling import Pulled
+from chatwoot_ops.operations.pushing import Pushed
 from chatwoot_ops.operations.recover import Recovered
 from chatwoot_ops.operations.rehearse import Rehearsal, RehearsalStep
+from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
 from chatwoot_ops.operations.restore import Restored
 from chatwoot_ops.operations.rollback import RolledBack
 from chatwoot_ops.operations.running import Started, TakenDown
@@ -36,7 +39,7 @@ from chatwoot_ops.operations.setup import SetUp
 from chatwoot_ops.operations.status import Status
 from chatwoot_ops.operations.upgrade import Upgraded
 from fakes import FakeClock
-from sets import DATA, a_set, certificate
+from sets import DATA, a_set, certificate, manifest
 
 CHECKS = (
     passed("a", "good"),
@@ -66,7 +69,7 @@ STATUS = Status(
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
     "20261124T080000Z-logical     logical       2.0 kB  v4.15.1-ce   "
-    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z (archive)"
+    "newest message 2026-11-23T10:00:00+00:00    verified 2026-11-24T09:00:00Z (archive), not off-site"
 )
 PRUNED = (PrunedSet("a", "t", 2048, ("newest", "last")), PrunedSet("b", "t", 7, ()), PrunedSet("c", "t", 7, ()))
 NOT_READ = (
@@ -88,6 +91,9 @@ RESULTS = {
     "KeyProved": KeyProved("a-set", "age1public", 2048, "2026-11-24T09:00:00Z"),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
+    "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
+    "Pulled": Pulled(a_set(), 2048, 3.5),
+    "RemoteBackups": RemoteBackups("s3://kgc", (RemoteSet(manifest(), "", 2048, 2.5),), ("i/half",), ("i/torn: x",)),
     "Schedule": Schedule(
         "systemd",
         "installed",
@@ -115,7 +121,10 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "BackupSet": "kept level manifest needs path proved proved_key size verified",
+    "Pushed": "name remote seconds sent size warnings",
+    "Pulled": "fetched seconds set",
+    "RemoteBackups": "damaged remote sets unfinished",
+    "BackupSet": "kept level manifest needs off_site path proved proved_key size verified",
     "Certificate": (
         "began checks ended fake files_proved format from_remote image instance kind passed recovery_seconds release "
         "rows set size_bytes tables why"
@@ -215,6 +224,13 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Backups", f"{LINE}  2.5 hours old"),
         ("Backups", "torn: cannot be read as a backup set"),
         ("Backups", "1 sets in /backups"),
+        ("Pushed", "1.0 kB of 2.0 kB were sent, every byte was read back"),
+        ("Pushed", "warning: not encrypted"),
+        ("Pushed", "Off-site in 4.5 s: s3://kgc/i/a-set"),
+        ("Pulled", "2.0 kB fetched, every checksum compared, in 3.5 s: /backups/20261124T080000Z-logical"),
+        ("RemoteBackups", "i/half: no manifest, so no set; 'invoke push' finishes it"),
+        ("RemoteBackups", "i/torn: x"),
+        ("RemoteBackups", "1 sets at s3://kgc"),
         ("Status", "watched    backup age: pass, 2.0 h old"),
         ("Schedule", "== /x/a.timer =="),
         ("Schedule", "[Timer]"),
@@ -283,6 +299,10 @@ def changed(kind, **values):
             NOT_READ,
         ),
         (a_set(encryption=Encryption(("age1x",), whole=True)), f"{LINE}, encrypted"),
+        (
+            replace(a_set(), off_site="2026-11-24T09:30:00Z"),
+            LINE.replace("not off-site", "off-site 2026-11-24T09:30:00Z"),
+        ),
         (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z (archive)", "never")),
         (changed("Rehearsal", fake=False), "The rehearsal passed on images from the registry."),
     ],

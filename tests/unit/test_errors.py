@@ -12,8 +12,9 @@ from world import ROOT
 
 FAMILIES = {RefusedError: range(10, 20), FailedError: range(20, 30), NeedsOperatorError: range(30, 40)}
 PAGES = ("docs/reference/exit-codes.md", "docs/hu/reference/exit-codes.md")
-# Shares its parent's meaning on purpose: an undo that is refused because people work on the stack.
-SAME_MEANING = {"RefusedInUseError": "StackLockedError"}
+# Share their parent's meaning on purpose: an undo that is refused because people work on the stack, and a request to
+# the remote that failed because the object is not there.
+SAME_MEANING = {"RefusedInUseError": "StackLockedError", "AbsentError": "CommandFailedError"}
 
 
 def classes():

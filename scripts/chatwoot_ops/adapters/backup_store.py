@@ -14,6 +14,7 @@ from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Encryption, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
+from chatwoot_ops.model.remote import OFF_SITE
 from chatwoot_ops.model.verification import Level
 
 PARTIAL = ".partial"
@@ -111,6 +112,7 @@ def read_set(path: Path) -> BackupSet:
         verified=str(verified.get("at", "")),
         size=sum(each.size for each in manifest.artifacts),
         kept=is_kept(path),
+        off_site=str(_note(path / OFF_SITE).get("at", "")),
         level=str(verified.get("level", "")),
         proved=str(proved.get("at", "")),
         proved_key=str(proved.get("key", "")),
@@ -154,3 +156,12 @@ def mark_verified(backup_set: BackupSet, at: str, level: Level) -> None:
 def mark_proved(backup_set: BackupSet, at: str, key: str) -> None:
     """Notes when a private key last opened all of a set; `key` is its public half."""
     write_atomically(Path(backup_set.path) / _PROVED, json.dumps({"at": at, "key": key}) + "\n")
+
+
+def mark_off_site(backup_set: BackupSet, note: str) -> None:
+    """Notes when and where a set was read back off-site; an empty note takes that back."""
+    path = Path(backup_set.path) / OFF_SITE
+    if note:
+        write_atomically(path, note)
+    else:
+        path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from chatwoot_ops.adapters.clock import Clock
 from chatwoot_ops.adapters.http import Http
 from chatwoot_ops.adapters.machine import Machine
 from chatwoot_ops.adapters.processes import Processes
+from chatwoot_ops.adapters.remotes import Remotes
 
 
 class Reporter(Protocol):
@@ -59,6 +60,7 @@ class Host:
     cable: Cable = field(default_factory=Cable)
     clock: Clock = field(default_factory=Clock)
     machine: Machine = field(default_factory=Machine)
+    remotes: Remotes = field(default_factory=Remotes)
     reporter: Reporter = field(default_factory=Silent)
 
     @contextmanager

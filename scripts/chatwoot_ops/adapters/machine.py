@@ -8,6 +8,7 @@ import platform
 import pwd
 import shutil
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -63,6 +64,10 @@ class Machine:
             return Path("/proc/sys", *name.split(".")).read_text(encoding="ascii").strip()
         except OSError:
             return ""
+
+    def variables(self, names: Iterable[str]) -> dict[str, str]:
+        """Those of these environment variables that are set to something."""
+        return {name: value for name in names if (value := os.environ.get(name, ""))}
 
     def port_is_free(self, address: str, port: int) -> bool:
         """Whether a server could listen there now."""

@@ -116,6 +116,7 @@ class Manifest:
 class BackupSet:
     """A sealed set in its folder, with the time of its last verification ("" for never) and how thorough it was.
 
+    `off_site` is when its copy off-site was last read back ("" for never).
     `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
     `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
     the private key of `proved_key` (its public half) last opened all of it.
@@ -127,6 +128,7 @@ class BackupSet:
     size: int = field(default=0)
     kept: bool = False
     needs: tuple[str, ...] = ()
+    off_site: str = ""
     level: str = ""
     proved: str = ""
     proved_key: str = ""

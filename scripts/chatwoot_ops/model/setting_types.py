@@ -23,6 +23,10 @@ _PATTERNS: dict[str, tuple[str, str]] = {
     "email": (r"[^@\s]+@[^@\s]+|[^<>]+<[^@\s]+@[^@\s]+>", "an e-mail address"),
     "host": (r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name"),
     "name": (r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "letters, digits, dots, dashes and underscores"),
+    "bucket": (
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*)*",
+        "a bucket, with a prefix or without, such as s3://backups/chatwoot",
+    ),
     "image": (r"[a-zA-Z0-9][a-zA-Z0-9_./:@-]*", "an image such as chatwoot/chatwoot:v4.15.1-ce"),
 }
 _HIGHEST_PORT = 65535

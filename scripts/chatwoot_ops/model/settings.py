@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from chatwoot_ops.model.backup_settings import backup_problems
+from chatwoot_ops.model.remote import REMOTE_SETTINGS, half_set_remote, unusable_endpoint
 from chatwoot_ops.model.schema import Secrecy, SettingDefinition
 from chatwoot_ops.model.setting_types import wrong_with
 
@@ -96,8 +97,17 @@ def problems_of(
         lambda: _two_databases(given),
         lambda: _port_twice(settings),
         lambda: backup_problems(settings.values),
+        lambda: half_set_remote(settings.values),
+        lambda: unusable_endpoint(settings.values),
     )
     return tuple(problem for rule in rules for problem in rule())
+
+
+def remote_problems(settings: Settings) -> tuple[str, ...]:
+    """Every problem of the settings that lead to the off-site copies, for a machine that has no others yet."""
+    ours = tuple(item for item in settings.schema if item.key in REMOTE_SETTINGS)
+    wrong = (*half_set_remote(settings.values), *unusable_endpoint(settings.values))
+    return (*_mistyped(Settings(settings.values, ours)), *wrong)
 
 
 def _unknown(settings: Settings, given: Mapping[str, str]) -> Iterable[str]:

@@ -118,7 +118,9 @@ def _refuse_when_cut_off(store: JournalStore, resume: Journal | None) -> None:
 
 
 def end_one_offs(stack: Stack, host: Host) -> None:
-    """Ends one-off containers that outlived the process which started them."""
+    """Ends one-off containers that outlived the process which started them; a machine without Docker has none."""
+    if not host.processes.find("docker"):
+        return
     ids = host.processes.try_run(docker.one_off_containers(stack.project)).stdout.split()
     if ids:
         host.processes.try_run(docker.remove_containers(*ids))

@@ -51,7 +51,7 @@ def planned(stack: Stack) -> Pruned:
 
     Raises SettingsInvalidError where every rule is 0.
     """
-    policy = _policy(stack)
+    policy = policy_of(stack)
     store = store_of(stack)
     sets = {Path(each.path).name: each for each in store.sets()}
     damaged = {name for name, each in sets.items() if lacking(each) or not _made(each)}
@@ -73,7 +73,11 @@ def _pruned(verdict: Verdict, backup_set: BackupSet) -> PrunedSet:
     return PrunedSet(verdict.name, backup_set.manifest.created, backup_set.size, verdict.kept_by)
 
 
-def _policy(stack: Stack) -> Policy:
+def policy_of(stack: Stack) -> Policy:
+    """The rules of the settings.
+
+    Raises SettingsInvalidError where every rule is 0.
+    """
     rules = ("LAST", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
     policy = Policy(*(int(stack.settings[f"BACKUP_KEEP_{rule}"]) for rule in rules))
     if policy.keeps_nothing:
@@ -104,7 +108,7 @@ def _protected(stack: Stack, sets: dict[str, BackupSet]) -> dict[str, str]:
     own = stack.settings["CHATWOOT_INSTANCE_ID"]
     foreign = {name: FOREIGN for name, each in sets.items() if each.manifest.instance != own}
     linked = {name: LINKED for name, each in sets.items() if Path(each.path).is_symlink()}
-    note = _note_of_the_way_back(stack)
+    note = note_of_the_way_back(stack)
     noted = {name: BEFORE_UPGRADE for name, each in sets.items() if note and each.manifest.note.startswith(note)}
     return {**_base_of_the_archive(stack, sets), **noted, **linked, **foreign}
 
@@ -114,7 +118,7 @@ def _base_of_the_archive(stack: Stack, sets: dict[str, BackupSet]) -> dict[str, 
     return {max(physical)[1]: BASE} if physical and stack.archives else {}
 
 
-def _note_of_the_way_back(stack: Stack) -> str:
+def note_of_the_way_back(stack: Stack) -> str:
     """How the note of the set begins that the last upgrade made first, "" where there was none.
 
     A way back that cannot be read may be of any upgrade: then the sets of all of them stay.
@@ -137,7 +141,7 @@ def prune(stack: Stack, host: Host, *, yes: bool = False, resume: Journal | None
     if resume is not None:
         shown = tuple(str(name) for name in resume.opening.options.get("names", ()))
     elif shown:
-        _confirm(plan, host, yes=yes)
+        confirm(plan, host, yes=yes)
     with changing(stack, host, "prune", {"names": shown}, resume=resume) as change:
         _finish_what_was_begun(stack, change)
         # Seen anew under the lock: what was marked, or became the last verified one meanwhile, stays.
@@ -149,7 +153,8 @@ def prune(stack: Stack, host: Host, *, yes: bool = False, resume: Journal | None
     return replace(plan, removed=removed)
 
 
-def _confirm(plan: Pruned, host: Host, *, yes: bool) -> None:
+def confirm(plan: Pruned, host: Host, *, yes: bool) -> None:
+    """Shows what keeps each set; raises ConfirmationMissingError unless it was confirmed."""
     for each in plan.sets:
         host.reporter.note(f"{each.name}: {', '.join(each.kept_by) or 'goes, no rule keeps it'}")
     if not yes and not host.reporter.confirm(f"Remove {len(plan.going)} sets in {plan.folder}?"):

@@ -14,6 +14,9 @@ from chatwoot_ops.operations.changing import changing
 from chatwoot_ops.operations.keep import keep
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.prune import prune, undo_prune
+from chatwoot_ops.operations.prune_remote import prune_remote
+from chatwoot_ops.operations.pulling import finish_pull, undo_pull
+from chatwoot_ops.operations.pushing import finish_push
 from chatwoot_ops.operations.schedule_install import install_schedule, undo_schedule
 
 Action = Callable[[Place, Stack, Host, Journal], object]
@@ -49,6 +52,12 @@ def _finish_schedule(_: Place, stack: Stack, host: Host, journal: Journal) -> No
 FINISH: dict[str, Action] = {
     "backup": _finish_backup,
     "undo-backup": _undo_backup,
+    "push": finish_push,
+    "undo-push": close,
+    "pull": finish_pull,
+    "undo-pull": undo_pull,
+    "prune-remote": lambda _, stack, host, journal: prune_remote(stack, host, resume=journal),
+    "undo-prune-remote": close,
     "keep": _finish_keep,
     "undo-keep": close,
     "prune": lambda _, stack, host, journal: prune(stack, host, resume=journal),
@@ -59,6 +68,9 @@ FINISH: dict[str, Action] = {
 UNDO: dict[str, Action] = {
     **FINISH,
     "backup": _undo_backup,
+    "push": close,
+    "prune-remote": close,
+    "pull": undo_pull,
     "keep": close,
     "prune": FINISH["undo-prune"],
     "schedule": FINISH["undo-schedule"],

@@ -25,6 +25,7 @@ from chatwoot_ops.operations.moments import named_source
 from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.preflight import require
+from chatwoot_ops.operations.pulling import brought_near
 from chatwoot_ops.operations.restore_settings import (
     BEFORE_RESTORE,
     Given,
@@ -74,6 +75,8 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
 
     Raises what restore raises before it touches anything.
     """
+    where, settings = brought_near(place, host, where, options.settings)
+    options = replace(options, settings=settings)
     stack = open_with(place, host)
     source = named_source(stack, host, where)
     keys = fitting_keys(stack, host, source, options, opener(host, source, options))
@@ -83,9 +86,10 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
 
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
+    where, settings = brought_near(place, host, where, options.settings)
+    options = replace(options, settings=settings)
     identity = identity_of(host, options.identity) if not place.env_file.exists() else None
-    given = Given(where["set"], identity, options.settings)
-    identity = bring_settings(place, host, given, ask=not where["dump"])
+    identity = bring_settings(place, host, Given(where["set"], identity, settings), ask=not where["dump"])
     stack = open_with(place, host)
     return restore(stack, host, named_source(stack, host, where), options, identity=identity)
 

@@ -75,12 +75,16 @@ def status(stack: Stack, host: Host) -> Status:
 
 
 def _last_backup(stack: Stack, host: Host) -> str:
-    """Name and age of the newest sealed set, "" where there is none."""
+    """Name and age of the newest sealed set, when it was verified and brought off-site; "" where there is none."""
     sets = BackupStore(stack.backup_folder).sets()
     if not sets:
         return ""
-    verified = f"verified {sets[-1].verified} ({sets[-1].how})" if sets[-1].verified else "never verified"
-    return f"{sets[-1].manifest.name}, {age_in_hours(sets[-1], host)} hours old, {verified}"
+    newest = sets[-1]
+    facts = [f"{newest.manifest.name}, {age_in_hours(newest, host)} hours old"]
+    facts.append(f"verified {newest.verified} ({newest.how})" if newest.verified else "never verified")
+    if stack.settings["BACKUP_REMOTE"]:
+        facts.append(f"off-site {newest.off_site}" if newest.off_site else "not off-site: type invoke push")
+    return ", ".join(facts)
 
 
 def _last_drill(stack: Stack, host: Host) -> str:

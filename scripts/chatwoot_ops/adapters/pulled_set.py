@@ -1,0 +1,92 @@
+"""A set that is being fetched: artifacts that arrived whole stay, so that fetching goes on; the manifest comes last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatwoot_ops.adapters.backup_store import PARTIAL
+from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
+from chatwoot_ops.model.backup_set import MANIFEST, Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class PulledSet:
+    """The folder that a set is fetched into, under its temporary name."""
+
+    folder: Path
+    name: str
+
+    @property
+    def _partial(self) -> Path:
+        return self.folder / f"{self.name}{PARTIAL}"
+
+    def begin(self) -> None:
+        """Makes the folder; one that an earlier attempt left is taken up."""
+        ensure_private_folder(self.folder)
+        ensure_private_folder(self._partial)
+
+    def has(self, artifact: Artifact) -> bool:
+        """Whether this artifact arrived earlier, whole."""
+        try:
+            with (self._partial / artifact.name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return False
+        return found == artifact.sha256
+
+    def write(self, artifact: Artifact, chunks: Iterable[bytes]) -> str:
+        """Writes an artifact; returns what is wrong with it, "" where it is what the manifest says.
+
+        What is wrong is not kept. Raises OSError where it cannot be written.
+        """
+        path = self._partial / artifact.name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        size, found = _written(path, chunks, artifact.size)
+        if found == artifact.sha256:
+            sync_folder(path.parent)
+            return ""
+        path.unlink()
+        return _difference(artifact, size)
+
+    def seal(self, manifest: str) -> Path:
+        """Writes the manifest and gives the set its name in one step."""
+        write_atomically(self._partial / MANIFEST, manifest)
+        sealed = self.folder / self.name
+        self._partial.rename(sealed)
+        sync_folder(self.folder)
+        return sealed
+
+
+def _written(path: Path, chunks: Iterable[bytes], most: int) -> tuple[int, str]:
+    """Size and SHA-256 of what was written; a stream that does not end is cut off after the size it should have."""
+    digest, size = hashlib.sha256(), 0
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        for chunk in chunks:
+            size += len(chunk)
+            if size > most:
+                break
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return size, digest.hexdigest()
+
+
+def digest_of(artifact: Artifact, chunks: Iterable[bytes]) -> str:
+    """What is wrong with an artifact that is read and not kept, "" where it is what the manifest says."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        size += len(chunk)
+        digest.update(chunk)
+    return "" if digest.hexdigest() == artifact.sha256 else _difference(artifact, size)
+
+
+def _difference(artifact: Artifact, size: int) -> str:
+    if size != artifact.size:
+        return f"{artifact.name}: {size} bytes, the manifest says {artifact.size}"
+    return f"{artifact.name}: its content is not what was written"

@@ -1,0 +1,194 @@
+"""A bucket of any S3-compatible server: listed, read, written, removed; every request has time limits and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
+from urllib3.exceptions import HTTPError
+
+from chatwoot_ops.adapters.remote_upload import upload
+from chatwoot_ops.errors import CommandFailedError
+from chatwoot_ops.model.remote import Remote
+
+_CHUNK = 1024 * 1024
+_CONNECT_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 10, 60, 5
+_READINGS = 4
+_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+_NOT_KNOWN = frozenset({"NotImplemented", "InvalidArgument", "501"})
+_ABSENT = frozenset({"NoSuchKey", "404"})
+_REMEDIES = {
+    "InvalidAccessKeyId": "Check BACKUP_REMOTE_ACCESS_KEY.",
+    "SignatureDoesNotMatch": "Check BACKUP_REMOTE_SECRET_KEY and BACKUP_REMOTE_REGION.",
+    "AccessDenied": "The key may need more rights on the bucket: docs/how-to/off-site.md lists them.",
+    "NoSuchBucket": "Make the bucket, or correct BACKUP_REMOTE.",
+    "RequestTimeTooSkewed": "Set this machine's clock.",
+    "InternalError": "The server itself failed, its disk may be full. Run this again later: it goes on.",
+    "AuthorizationHeaderMalformed": "Check BACKUP_REMOTE_REGION.",
+}
+_ELSE = "Check BACKUP_REMOTE_ENDPOINT and the network, then run this again: it goes on where it stopped."
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStore:
+    """The objects of one bucket. Every method raises CommandFailedError when the server refuses or does not answer."""
+
+    client: Any
+    bucket: str
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """The objects below a folder, by their full name, with their sizes in bytes."""
+        found: dict[str, int] = {}
+        page: dict[str, Any] = {"IsTruncated": True}
+        while page.get("IsTruncated"):
+            after = {"ContinuationToken": page["NextContinuationToken"]} if "NextContinuationToken" in page else {}
+            with _asked(f"listing {self.bucket}/{folder}"):
+                page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=_below(folder), **after)
+            found |= {each["Key"]: int(each["Size"]) for each in page.get("Contents", ())}
+        return found
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """An object's content in chunks; a connection that breaks is taken up again where it broke."""
+        at, readings = 0, 0
+        while True:
+            readings += 1
+            try:
+                for chunk in self._read_from(name, at):
+                    at += len(chunk)
+                    yield chunk
+            # Most of what breaks in the middle is the library's own error, a broken TLS record is still urllib3's.
+            except (BotoCoreError, HTTPError) as error:
+                if readings == _READINGS:
+                    raise _said(f"reading {name}", error) from error
+            else:
+                return
+
+    def _read_from(self, name: str, at: int) -> Iterator[bytes]:
+        asked = {"Range": f"bytes={at}-"} if at else {}
+        with _asked(f"reading {name}", passing=(BotoCoreError, HTTPError)):
+            body = self.client.get_object(Bucket=self.bucket, Key=name, **asked)["Body"]
+        try:
+            while chunk := body.read(_CHUNK):
+                yield chunk
+        finally:
+            body.close()
+
+    def text(self, name: str) -> str | None:
+        """A small object as text, None where there is none."""
+        try:
+            return b"".join(self.read(name)).decode("utf-8", errors="replace")
+        except AbsentError:
+            return None
+
+    def put_new(self, name: str, content: str) -> None:
+        """Writes a small object unless one of this name is there.
+
+        Who wrote it is to be read back: a server may not know the condition, and an answer may get lost.
+        """
+        if self.text(name) is not None:
+            return
+        with _asked(f"writing {name}"):
+            try:
+                self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode(), IfNoneMatch="*")
+            except ClientError as error:
+                if _code(error) in _NOT_KNOWN:
+                    self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode())
+                elif _code(error) not in _TAKEN:
+                    raise
+
+    def put(self, name: str, content: str) -> None:
+        """Writes a small object."""
+        with _asked(f"writing {name}"):
+            self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode())
+
+    def send(self, name: str, path: Path) -> int:
+        """Sends a file; one that was cut off goes on from the parts that are there. Returns the bytes that went out."""
+        with _asked(f"sending {name}"):
+            return upload(self.client, self.bucket, name, path)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Removes objects in this order; one that is not there is no failure."""
+        for name in names:
+            with _asked(f"removing {name}"):
+                self.client.delete_object(Bucket=self.bucket, Key=name)
+
+    def abandon_uploads(self, folder: str) -> int:
+        """Ends the uploads below a folder that were cut off and never finished; returns how many there were."""
+        with _asked(f"ending unfinished uploads below {folder}"):
+            found = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=_below(folder)).get("Uploads") or ()
+            for each in found:
+                self.client.abort_multipart_upload(Bucket=self.bucket, Key=each["Key"], UploadId=each["UploadId"])
+        return len(found)
+
+
+class AbsentError(CommandFailedError):
+    """There is no object of this name."""
+
+
+def client_of(
+    remote: Remote, *, connect: float = _CONNECT_SECONDS, silent: float = _SILENT_SECONDS, attempts: int = _ATTEMPTS
+) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+    """A client that depends on these settings alone, not on the AWS files and variables of whoever runs this.
+
+    `connect` and `silent` are seconds until a server that does not answer, or stops answering, is given up.
+    """
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if remote.endpoint else "auto"},
+        # Servers that are only compatible refuse the checksums that Amazon's own takes; the body is signed in any case.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        ignore_configured_endpoint_urls=True,
+        connect_timeout=connect,
+        read_timeout=silent,
+        tcp_keepalive=True,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        # Proxy variables are for the way out; a server spoken to without TLS is near.
+        proxies={} if remote.endpoint.startswith("http://") else None,
+    )
+    session = Session({"profile": (None, None, None, None), "config_file": (None, None, "", None)})
+    return session.create_client(
+        "s3",
+        region_name=remote.region or "us-east-1",
+        endpoint_url=remote.endpoint or None,
+        aws_access_key_id=remote.access_key,
+        aws_secret_access_key=remote.secret_key,
+        config=config,
+    )
+
+
+def _below(folder: str) -> str:
+    return f"{folder}/" if folder else ""
+
+
+@contextmanager
+def _asked(what: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """A refusal or a silence, said as what it is; `passing` goes through as it came."""
+    try:
+        yield
+    except ClientError as error:
+        raise _said(what, error) from error
+    except passing:
+        raise
+    except BotoCoreError as error:
+        raise _said(what, error) from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _said(what: str, error: Exception) -> CommandFailedError:
+    if not isinstance(error, ClientError):
+        return CommandFailedError(f"The remote failed at {what}: {type(error).__name__}", remedy=_ELSE)
+    code, said = _code(error), str(error.response.get("Error", {}).get("Message", ""))
+    kind = AbsentError if code in _ABSENT else CommandFailedError
+    return kind(
+        f"The remote refused {what}: {code}", details=(said,) if said else (), remedy=_REMEDIES.get(code, _ELSE)
+    )

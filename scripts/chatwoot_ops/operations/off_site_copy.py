@@ -1,0 +1,106 @@
+"""The copy of a set at the remote: whose name it is, what is missing, what is wrong with it, and its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatwoot_ops.adapters.backup_store import checksum_problems
+from chatwoot_ops.adapters.pulled_set import digest_of
+from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
+from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet
+from chatwoot_ops.model.remote import CLAIM, readable
+from chatwoot_ops.operations.remote import Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A set and the folder of its copy."""
+
+    bucket: Bucket
+    set: BackupSet
+
+    @property
+    def folder(self) -> str:
+        """Where its objects are, without the last slash."""
+        return self.bucket.remote.folder(self.set.manifest.instance, self.set.manifest.name)
+
+    @property
+    def manifest(self) -> str:
+        """The set's manifest, byte for byte."""
+        return (Path(self.set.path) / MANIFEST).read_text(encoding="utf-8")
+
+    def send(self, artifact: Artifact) -> int:
+        """Sends an artifact; returns the bytes that went out."""
+        return self.bucket.store.send(f"{self.folder}/{artifact.name}", Path(self.set.path) / artifact.name)
+
+    def problem(self, artifact: Artifact) -> str:
+        """What is wrong with the artifact's copy; reads all of it."""
+        name = f"{self.folder}/{artifact.name}"
+        if name not in self.bucket.store.sizes(self.folder):
+            return f"{artifact.name}: is not there although the server took it"
+        return digest_of(artifact, self.bucket.store.read(name))
+
+
+def require_sound(copy: Copy) -> None:
+    """Raises BackupSetInvalidError where the set is not whole here: such a one is not worth sending."""
+    problems = checksum_problems(copy.set)
+    if problems:
+        remedy = "Take another set ('invoke backups'). Nothing was sent."
+        raise BackupSetInvalidError(f"The set {copy.set.manifest.name} is damaged", details=problems, remedy=remedy)
+
+
+def claim(copy: Copy) -> None:
+    """The name at the remote belongs to the set with this manifest from here on; two hosts cannot both have it.
+
+    Raises BackupSetInvalidError where it belongs to another one, which is not touched.
+    """
+    store, owner, manifest = copy.bucket.store, f"{copy.folder}/{CLAIM}", f"{copy.folder}/{MANIFEST}"
+    wanted = json.dumps({"manifest": hashlib.sha256(copy.manifest.encode()).hexdigest()}) + "\n"
+    same = store.text(manifest) in {None, copy.manifest}
+    if same or store.text(owner) is not None:
+        store.put_new(owner, wanted)
+    if store.text(owner) != wanted:
+        text = f"Another set of the name {copy.set.manifest.name} is at {copy.bucket.remote.url} already"
+        remedy = "Two hosts have the same CHATWOOT_INSTANCE_ID: give each its own prefix in BACKUP_REMOTE."
+        raise BackupSetInvalidError(text, details=("It was not touched; its content is another.",), remedy=remedy)
+    if not same:
+        # Ours, by the claim, and damaged since: it is no set until it is whole again.
+        store.remove((manifest,))
+
+
+def absent(copy: Copy) -> list[Artifact]:
+    """The artifacts that are not there, or not in their size."""
+    there = copy.bucket.store.sizes(copy.folder)
+    return [each for each in copy.set.manifest.artifacts if there.get(f"{copy.folder}/{each.name}") != each.size]
+
+
+def publish(copy: Copy) -> None:
+    """Writes the manifest and reads it back: from here on there is a set at the remote.
+
+    Raises CommandFailedError where it is not what was sent.
+    """
+    name = f"{copy.folder}/{MANIFEST}"
+    copy.bucket.store.put_new(name, copy.manifest)
+    if copy.bucket.store.text(name) != copy.manifest:
+        raise CommandFailedError("the manifest at the remote is not what was sent")
+
+
+def abandoned(copy: Copy) -> tuple[str, ...]:
+    """Ends uploads of this set that were cut off; that they cost room is no reason to call the copy bad."""
+    try:
+        copy.bucket.store.abandon_uploads(copy.folder)
+    except CommandFailedError as error:
+        return (f"uploads that were cut off may still take room there: {error.message}",)
+    return ()
+
+
+def warnings(copy: Copy) -> tuple[str, ...]:
+    """What an operator must know of a copy that is whole."""
+    bare = readable(copy.set.manifest.artifacts)
+    found = [f"whoever can read the bucket can read {', '.join(bare)}: they are not encrypted"] if bare else []
+    if copy.bucket.remote.in_clear:
+        found.append("BACKUP_REMOTE_ENDPOINT is not https: the set could be read on its way")
+    return tuple(found)
