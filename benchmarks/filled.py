@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FILL = ROOT.parent / "shared/chatwoot-db/fill.sql"
 COMPOSE = Path(sys.executable).with_name("docker-compose")
 # As the databases came out.
-SIZES = {"80 MB": 50_000, "0.8 GB": 720_000}
+SIZES = {"80 MB": 50_000, "1 GB": 900_000}
 _SETTINGS = {
     **SANDBOX.others,
     "CHATWOOT_IMAGE": SANDBOX.newer,

@@ -15,7 +15,7 @@ from figures import counted, load, ratios, rounded, side_by_side, spread, verdic
 from filled import SIZES, described, filled_stack
 from result import Result
 
-PAIRS = {"80 MB": 7, "0.8 GB": 5}
+PAIRS = {"80 MB": 7, "1 GB": 5}
 TARS = 2
 GOAL, FASTER = 1.15, 8.0
 Raw = dict[str, list[float]]
@@ -75,7 +75,7 @@ def _conclusion(raw: Raw) -> str:
 def measure() -> Result:
     """Seconds, ratios, bytes and memory at two sizes."""
     before, raw = load(), {key: figures for size in SIZES for key, figures in _pairs(size).items()}
-    method = bare_physical.compression(filled_stack(SIZES["0.8 GB"]))
+    method = bare_physical.compression(filled_stack(SIZES["1 GB"]))
     return Result(
         name="physical_backup",
         title="Physical backup against bare `pg_basebackup` and against `tar` and `gzip` of the volume",

@@ -16,7 +16,7 @@ from figures import counted, load, ratios, rounded, side_by_side, spread, verdic
 from filled import SIZES, described, filled_stack
 from result import Result
 
-PAIRS = {"80 MB": 5, "0.8 GB": 5}
+PAIRS = {"80 MB": 5, "1 GB": 5}
 GOAL = 1.15
 Raw = dict[str, list[float]]
 

@@ -17,7 +17,7 @@ from figures import counted, load, ratios, rounded, side_by_side, spread, verdic
 from filled import SIZES, described, filled_stack
 from result import Result
 
-PAIRS = {"80 MB": 3, "0.8 GB": 2}
+PAIRS = {"80 MB": 3, "1 GB": 2}
 GOAL = 1.10
 Raw = dict[str, list[float]]
 
