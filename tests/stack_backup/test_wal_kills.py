@@ -6,7 +6,7 @@ import platform
 import random
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -83,15 +83,12 @@ def recoverer(stack):
 def writes(stack, number, stop, acknowledged):
     """One row after the other; a row counts when the server has answered."""
     argv = ("docker", "exec", "-i", stack.container("chatwoot-db"), *PSQL)
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as one:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    # The pipe breaks with the server, perhaps only when it is closed.
+    with suppress(BrokenPipeError), subprocess.Popen(argv, text=True, **pipes) as one:
         while not stop.is_set():
-            try:
-                one.stdin.write(f"INSERT INTO killed VALUES ({number}) RETURNING id;\n")  # noqa: S608 - a number of ours
-                one.stdin.flush()
-            except BrokenPipeError:
-                break
+            one.stdin.write(f"INSERT INTO killed VALUES ({number}) RETURNING id;\n")  # noqa: S608 - a number of ours
+            one.stdin.flush()
             if one.stdout.readline().strip() != str(number):
                 break
             acknowledged.append(number)

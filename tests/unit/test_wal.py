@@ -21,7 +21,7 @@ from chatwoot_ops.operations.swapping import start_rest
 from chatwoot_ops.operations.wal import archive_line, read_chains
 from fakes import shown
 from sets import sealed_physical
-from world import FOLDER, INSTANCE, SLOT, archive_listing, container, containers, stack_in, wal_answer
+from world import FOLDER, INSTANCE, ROOT, SLOT, archive_listing, container, containers, stack_in, wal_answer
 
 OVERLAY = FOLDER / "docker-compose.wal.yml"
 
@@ -272,3 +272,14 @@ def test_the_receiver_and_the_tasks_speak_of_the_same_slots():
     assert "synchronous_standby_names=chatwoot_wal " in (FOLDER / "database/start.sh").read_text()
     assert "PGAPPNAME: chatwoot_wal\n" in OVERLAY.read_text()
     assert json.loads(wal_answer())["slots"][0]["name"].startswith("chatwoot_wal_")
+
+
+@pytest.mark.parametrize("page", ["docs/how-to/point-in-time.md", "docs/hu/how-to/point-in-time.md"])
+def test_the_figures_of_the_kills_are_those_that_were_measured(page):
+    sessions = json.loads((ROOT / "tests/stack/results/wal-kills.json").read_text())
+    for mode in {each["mode"] for each in sessions}:
+        own = [each for each in sessions if each["mode"] == mode]
+        kills, rows, lost = (sum(each[name] for each in own) for name in ("kills", "acknowledged", "lost"))
+        worst = max(each["worst"] for each in own)
+        assert f"| `{mode}` | {kills} | {rows} | {lost} | {worst} |" in (ROOT / page).read_text(encoding="utf-8")
+        assert mode == "async" or lost == 0
