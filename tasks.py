@@ -397,6 +397,7 @@ def schedule(  # noqa: PLR0917 - each is a flag
         "identity": "File with the age private key that opens the set, or - to type it.",
         "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
         "file with the BACKUP_REMOTE settings.",
+        "export-newer": "Save the rows that the source does not have to this file first, as JSON lines.",
         "yes": "Confirm on the command line what would be lost.",
         "dry-run": "Only say what would be done, after looking at everything.",
         "json": "One JSON object on standard output.",
@@ -414,6 +415,7 @@ def restore(  # noqa: PLR0917 - each is a flag
     migrate: bool = False,
     identity: str = "",
     settings: str = "",
+    export_newer: str = "",
     yes: bool = False,
     dry_run: bool = False,
     json: bool = False,
@@ -424,7 +426,7 @@ def restore(  # noqa: PLR0917 - each is a flag
     """
     from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 
-    options = RestoreOptions(yes, adopt, migrate, identity, settings)
+    options = RestoreOptions(yes, adopt, migrate, identity, settings, export_newer)
     where = {"set": set, "dump": dump, "storage": storage, "to": to, "before": to_before}
     where["remote"] = "yes" if from_remote else ""
     act = intended_restore if dry_run else restore_from

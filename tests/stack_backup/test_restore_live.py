@@ -11,7 +11,9 @@ from stack_backup.support import lost, probing, sets, writing
 MOST_FAILED = 2
 
 
-def test_every_message_acknowledged_before_a_backup_is_in_its_set_and_the_web_serves_through_the_restore(standing):
+def test_every_message_acknowledged_before_a_backup_is_in_its_set_and_the_web_serves_through_the_restore(
+    standing, tmp_path
+):
     with writing(standing) as people:
         time.sleep(3)
         began = time.monotonic()
@@ -30,7 +32,8 @@ def test_every_message_acknowledged_before_a_backup_is_in_its_set_and_the_web_se
     waiting = json.dumps({"class": "WebhookJob", "args": ["http://kgc.example/hook"]})
     redis(standing, "LPUSH", "queue:nobody", waiting)
     with probing(standing, standing.client.token) as asked:
-        restored = standing.invoke("restore", "--set", sets(standing)[-1].name, "--yes")
+        saved = tmp_path / "newer.jsonl"
+        restored = standing.invoke("restore", "--set", sets(standing)[-1].name, "--yes", "--export-newer", str(saved))
         time.sleep(2)
     say(f"\n{len(asked.seen)} requests, {len(asked.failed)} failed {asked.failed}, slowest {asked.slowest:.2f} s")
     assert "the database was away for" in restored.out
@@ -40,6 +43,9 @@ def test_every_message_acknowledged_before_a_backup_is_in_its_set_and_the_web_se
     assert redis(standing, "EXISTS", "queue:nobody") == "0\n"
     assert set(lost(standing, before)) == set()
     assert after <= set(lost(standing, after)), "what was written after the backup is not in its set"
+    kept_rows = [json.loads(line) for line in saved.read_text(encoding="utf-8").splitlines()]
+    contents = {each["row"]["content"] for each in kept_rows if each["table"] == "messages"}
+    assert after <= contents, "what was written after the backup is saved before it is replaced"
     nothing_is_half(standing)
     standing.invoke("smoke", "--quick")
 

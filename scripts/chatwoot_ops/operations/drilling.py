@@ -20,7 +20,7 @@ from chatwoot_ops.operations.opened_sets import opened_source
 from chatwoot_ops.operations.probes import data, web
 from chatwoot_ops.operations.probes.asking import asked
 from chatwoot_ops.operations.probes.inside import InsideHttp
-from chatwoot_ops.operations.restore import make_ready
+from chatwoot_ops.operations.readying import make_ready
 from chatwoot_ops.operations.smoke import Ask
 from chatwoot_ops.operations.source import Source
 from chatwoot_ops.operations.staging import Staged

@@ -35,6 +35,9 @@ def finish_restore(stack: Stack, host: Host, journal: Journal) -> None:
     options = dict(journal.opening.options)
     source = source_again(stack, options.pop("source"))
     asked = RestoreOptions(**{**options, "yes": True})
+    if asked.export_newer and Path(asked.export_newer).exists():
+        # What the attempt before had saved is kept; customers may have written since.
+        asked = replace(asked, export_newer=f"{asked.export_newer}.again")
     identity = opener(host, source, asked)
     undo_restore(stack, host, journal)
     restore(stack, host, source, asked, identity=identity)

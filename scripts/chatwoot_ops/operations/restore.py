@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import docker, staging
+from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import ConfirmationMissingError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
@@ -19,13 +20,13 @@ from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.encryption import identity_for, identity_of
-from chatwoot_ops.operations.images import get_images
 from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.moments import named_source
+from chatwoot_ops.operations.newer_rows import export_newer, refuse_export
 from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
 from chatwoot_ops.operations.opening import Place, open_with
-from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.pulling import brought_near
+from chatwoot_ops.operations.readying import make_ready
 from chatwoot_ops.operations.restore_settings import (
     BEFORE_RESTORE,
     Given,
@@ -38,7 +39,6 @@ from chatwoot_ops.operations.restore_settings import (
 from chatwoot_ops.operations.source import Source, refuse_unfit
 from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
 from chatwoot_ops.operations.unpacking import refuse_cluster
-from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class RestoreOptions:
     migrate: bool = False
     identity: str = ""
     settings: str = ""
+    export_newer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ def restore(
     identity = identity or opener(host, source, options)
     keys = fitting_keys(stack, host, source, options, identity)
     if resume is None:
+        refuse_export(stack, host, options.export_newer)
         _confirm(stack, host, source, options)
     noted = {"source": source.noted(), **asdict(options)}
     host.processes.secrets = (*host.processes.secrets, *keys.values())
@@ -144,24 +146,6 @@ def fitting_keys(
     return keys
 
 
-def make_ready(stack: Stack, host: Host, change: Change) -> None:
-    """Network, images and volumes, where a machine has none yet; what is there is left alone."""
-    network = stack.settings["CHATWOOT_NETWORK"]
-    absent = [service for service in stack.volumes if not look_into(stack, host, service).exists]
-    no_network = host.processes.try_run(docker.network(network)).code != 0
-    if not absent and not no_network:
-        require(volume_checks(stack, host, empty_is_well=True))
-        return
-    change.step("make-ready", "Making network and volumes", created=[stack.volumes[service] for service in absent])
-    if no_network:
-        host.processes.run(docker.create_network(network))
-    get_images(stack, host)
-    for service in absent:
-        create_volume(stack, host, service)
-        mark_volume(stack, host, service, stack.settings["CHATWOOT_INSTANCE_ID"], fill=False)
-    require(volume_checks(stack, host, empty_is_well=True))
-
-
 def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) -> None:
     for line in loss_of_restore(stack, host, source):
         host.reporter.note(line)
@@ -191,7 +175,8 @@ def _restore(  # noqa: PLR0917 - one story, told once
     if keys:
         change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
         write_keys(stack, keys)
-    away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate)
+    save = partial(export_newer, stack, host, change, source, options.export_newer)
+    away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate, save=save)
     clean_up(stack, host, change, f"clusters/{cluster}", previous)
     begin_again(stack, host, change)
     rows = sum(table.rows for table in staged.data.tables.values())

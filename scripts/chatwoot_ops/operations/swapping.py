@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from chatwoot_ops.adapters.host import Host
@@ -27,15 +27,25 @@ def old_serves(error: OpsError) -> OpsError:
     return RestoreFailedError(f"The restore failed: {error.message}", details=error.details, remedy=remedy)
 
 
-def swap_in(stack: Stack, host: Host, change: Change, cluster: str, previous: str, *, migrate: bool) -> float:
+def swap_in(
+    stack: Stack,
+    host: Host,
+    change: Change,
+    cluster: str,
+    previous: str,
+    *,
+    migrate: bool,
+    save: Callable[[], None],
+) -> float:
     """Returns the seconds the database was away; the web stays up meanwhile and its requests wait.
 
-    The worker stops before Redis is flushed: running, it would lose its cron jobs (recordings/README.md).
+    The worker stops before Redis is flushed: running, it would lose its cron jobs (recordings/README.md). `save` is
+    called as late as the old database answers.
     """
     facts = {"previous": previous, "target": f"clusters/{cluster}"}
     change.step("stop", "Stopping worker and database", **facts)
     with _or_put_back(stack, host, change, previous):
-        away = _swap(stack, host, change, facts, migrate=migrate)
+        away = _swap(stack, host, change, facts, save, migrate=migrate)
         _start_and_prove(stack, host, change, migrate=migrate)
     return away
 
@@ -52,12 +62,15 @@ def _or_put_back(stack: Stack, host: Host, change: Change, previous: str) -> Ite
         raise old_serves(error) from error
 
 
-def _swap(stack: Stack, host: Host, change: Change, facts: Mapping[str, str], *, migrate: bool) -> float:
+def _swap(
+    stack: Stack, host: Host, change: Change, facts: Mapping[str, str], save: Callable[[], None], *, migrate: bool
+) -> float:
     stopped = SERVICES[2:] if migrate else (SIDEKIQ,)
     host.processes.run(compose.stop(stack, host.compose, *stopped))
     _start_redis(stack, host)
     if kept := keep_jobs(stack, host):
         change.made(kept)
+    save()
     with host.timed() as away:
         host.processes.run(compose.stop(stack, host.compose, DATABASE))
         change.step("swap", "Putting the new cluster in place", **facts)
