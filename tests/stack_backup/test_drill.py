@@ -22,7 +22,11 @@ PREFIX = "chatwoot-drill-"
 
 def objects(*prefixes):
     """Every container, volume and network of the engine whose name begins so; others come and go beside these tests."""
-    asked = (("ps", "-a", "--format", "{{.Names}} {{.ID}}"), ("volume", "ls", "-q"), ("network", "ls"))
+    asked = (
+        ("ps", "-a", "--format", "{{.Names}} {{.ID}}"),
+        ("volume", "ls", "-q"),
+        ("network", "ls", "--format", "{{.Name}} {{.ID}}"),
+    )
     found = [line for words in asked for line in docker(*words).out.splitlines()]
     return sorted(line for line in found if any(name in line for name in prefixes))
 
