@@ -33,6 +33,10 @@ UNTIL_CRON_RUNS_SECONDS = 150
 def seed(tmp_path):
     """A folder with Debian's own cron, as its package has it."""
     done = run("apt-get", "download", "cron", cwd=tmp_path)
+    if done.code:
+        # A fresh machine's list of packages may be older than what its mirror has.
+        run("apt-get", "update", "-q")
+        done = run("apt-get", "download", "cron", cwd=tmp_path)
     assert done.code == 0, f"Debian's cron cannot be had, so nobody knows whether it reads our file: {done.err}"
     (package,) = tmp_path.glob("cron_*.deb")
     run("dpkg", "-x", str(package), str(tmp_path / "files"), check=True)
