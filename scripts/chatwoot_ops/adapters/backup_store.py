@@ -43,11 +43,7 @@ class BackupStore:
 
     def seal(self, partial: PartialSet, manifest: Manifest) -> Path:
         """Writes the manifest last, then gives the set its name in one step."""
-        write_atomically(partial.folder / MANIFEST, to_json(manifest))
-        sealed = self.folder / partial.name
-        partial.folder.rename(sealed)
-        sync_folder(self.folder)
-        return sealed
+        return seal_folder(partial.folder, self.folder / partial.name, to_json(manifest))
 
     def drop_partials(self) -> tuple[str, ...]:
         """Removes sets that were never sealed, and what removals that were cut off left; returns the former's names."""
@@ -98,6 +94,14 @@ class BackupStore:
             return None
 
 
+def seal_folder(partial: Path, sealed: Path, manifest: str) -> Path:
+    """Writes the manifest last, then gives the folder its name in one step; returns it."""
+    write_atomically(partial / MANIFEST, manifest)
+    partial.rename(sealed)
+    sync_folder(sealed.parent)
+    return sealed
+
+
 def read_set(path: Path) -> BackupSet:
     """The sealed set in a folder.
 
@@ -139,13 +143,15 @@ def artifact_problem(folder: Path, artifact: Artifact) -> str:
     path = folder / artifact.name
     try:
         size = path.stat().st_size
-        if size != artifact.size:
-            return f"{artifact.name}: {size} bytes, the manifest says {artifact.size}"
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _sha256(path) if size == artifact.size else ""
     except OSError as error:
         return f"{artifact.name}: cannot be read ({error.strerror})"
-    return "" if found == artifact.sha256 else f"{artifact.name}: its content is not what was written"
+    return artifact.difference(size, found)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def mark_verified(backup_set: BackupSet, at: str, level: Level) -> None:

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+# For names of files and folders: no sign in it means anything to a shell or a file system.
+COMPACT = "%Y%m%dT%H%M%SZ"
+
 
 class Clock:
     """The machine's clock."""
@@ -21,6 +24,10 @@ class Clock:
     def stamp(self) -> str:
         """The time now as ISO 8601 in UTC, to the second."""
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def compact_stamp(self) -> str:
+        """The same for names, as COMPACT has it."""
+        return self.now().strftime(COMPACT)
 
     def monotonic(self) -> float:
         """Seconds on a clock that never jumps."""

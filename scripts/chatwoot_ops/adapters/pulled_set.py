@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatwoot_ops.adapters.backup_store import PARTIAL
-from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
-from chatwoot_ops.model.backup_set import MANIFEST, Artifact
+from chatwoot_ops.adapters.backup_store import PARTIAL, artifact_problem, seal_folder
+from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder
+from chatwoot_ops.model.backup_set import Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,7 @@ class PulledSet:
 
     def has(self, artifact: Artifact) -> bool:
         """Whether this artifact arrived earlier, whole."""
-        try:
-            with (self._partial / artifact.name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            return False
-        return found == artifact.sha256
+        return not artifact_problem(self._partial, artifact)
 
     def write(self, artifact: Artifact, chunks: Iterable[bytes]) -> str:
         """Writes an artifact; returns what is wrong with it, "" where it is what the manifest says.
@@ -50,15 +45,11 @@ class PulledSet:
             sync_folder(path.parent)
             return ""
         path.unlink()
-        return _difference(artifact, size)
+        return artifact.difference(size, found)
 
     def seal(self, manifest: str) -> Path:
         """Writes the manifest and gives the set its name in one step."""
-        write_atomically(self._partial / MANIFEST, manifest)
-        sealed = self.folder / self.name
-        self._partial.rename(sealed)
-        sync_folder(self.folder)
-        return sealed
+        return seal_folder(self._partial, self.folder / self.name, manifest)
 
 
 def _written(path: Path, chunks: Iterable[bytes], most: int) -> tuple[int, str]:
@@ -83,10 +74,4 @@ def digest_of(artifact: Artifact, chunks: Iterable[bytes]) -> str:
     for chunk in chunks:
         size += len(chunk)
         digest.update(chunk)
-    return "" if digest.hexdigest() == artifact.sha256 else _difference(artifact, size)
-
-
-def _difference(artifact: Artifact, size: int) -> str:
-    if size != artifact.size:
-        return f"{artifact.name}: {size} bytes, the manifest says {artifact.size}"
-    return f"{artifact.name}: its content is not what was written"
+    return artifact.difference(size, digest.hexdigest())

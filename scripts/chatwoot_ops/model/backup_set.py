@@ -23,6 +23,12 @@ class Artifact:
     size: int
     sha256: str
 
+    def difference(self, size: int, sha256: str) -> str:
+        """What is wrong with content of this size and checksum, "" where it is the artifact's."""
+        if size != self.size:
+            return f"{self.name}: {size} bytes, the manifest says {self.size}"
+        return "" if sha256 == self.sha256 else f"{self.name}: its content is not what was written"
+
 
 @dataclass(frozen=True, slots=True)
 class Encryption:

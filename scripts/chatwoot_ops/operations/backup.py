@@ -101,7 +101,7 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: 
 def _write_set(  # noqa: PLR0917 - one story, told once
     stack: Stack, host: Host, change: Change, store: BackupStore, note: str, kind: str
 ) -> BackupSet:
-    partial = store.begin(host.clock.now().strftime("%Y%m%dT%H%M%SZ"), kind, encryption_of(stack))
+    partial = store.begin(host.clock.compact_stamp(), kind, encryption_of(stack))
     copied = write_database(stack, host, change, partial, kind)
     change.step("copy-storage", "Copying the storage volume")
     storage = _copy_storage(stack, host, change, partial, copied.blobs)

@@ -31,8 +31,15 @@ class Backups:
 
 def age_in_hours(backup_set: BackupSet, host: Host) -> float:
     """Hours since a set was made, by this machine's clock."""
-    made = datetime.fromisoformat(backup_set.manifest.created)
-    return round((host.clock.now() - made).total_seconds() / 3600, 1)
+    return hours_since(backup_set.manifest.created, host)
+
+
+def hours_since(moment: str, host: Host) -> float:
+    """Hours since a moment in ISO 8601, by this machine's clock.
+
+    Raises ValueError for a text that is none.
+    """
+    return round((host.clock.now() - datetime.fromisoformat(moment)).total_seconds() / 3600, 1)
 
 
 def store_of(stack: Stack) -> BackupStore:

@@ -45,6 +45,10 @@ class Change:
         """Notes what is different now, for the operation's result."""
         self.changed.append(text)
 
+    def cluster_name(self) -> str:
+        """The name of a cluster that this operation builds: when, and by which operation."""
+        return f"{self.host.clock.compact_stamp()}-{self.opening.id}"
+
     def resumed_facts(self, step: str) -> Mapping[str, Any]:
         """What the operation that this one finishes had noted with a step."""
         return self.resumed.facts(step) if self.resumed else {}

@@ -61,7 +61,7 @@ def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, 
     """
     change = _opened(stack, host, backup_set.manifest.name)
     make_ready(stack, host, change)
-    cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
+    cluster = change.cluster_name()
     with opened_source(stack, change, source, identity) as readable:
         staged = build_cluster(stack, host, readable, change, cluster, migrate=False)
         proof = restore_files(stack, host, readable, change, staged)

@@ -35,8 +35,6 @@ def _problem(backup_set: BackupSet, name: str, identity: Identity) -> str:
 
 def contents_problem(stack: Stack, host: Host, backup_set: BackupSet, identity: Identity) -> str:
     """Why pg_restore cannot read the table of contents of an encrypted dump, "" where it can."""
-    if backup_set.manifest.kind != "logical":
-        return ""
     dump = Path(backup_set.path) / f"{DATABASE_ARTIFACT}{ENCRYPTED}"
     try:
         with closing(opened(dump, identity)) as chunks:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chatwoot_ops.adapters.clock import COMPACT
 from chatwoot_ops.adapters.files import write_lines
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.pipes import Session
@@ -30,7 +31,6 @@ FROM (SELECT c.relname, string_agg(format('t.%I', a.attname), ', ') AS columns F
 SELECT 'end';
 """
 _END = "end"
-_STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def refuse_export(stack: Stack, host: Host, path: str) -> None:
@@ -78,5 +78,5 @@ def _since(source: Source) -> str:
     if source.recovery:
         moment = datetime.fromisoformat(source.recovery.moment).astimezone(UTC)
     else:
-        moment = datetime.strptime(source.set.manifest.name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
+        moment = datetime.strptime(source.set.manifest.name.partition("-")[0], COMPACT).replace(tzinfo=UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S.%f}"

@@ -137,11 +137,7 @@ def prune(stack: Stack, host: Host, *, yes: bool = False, resume: Journal | None
     Raises ConfirmationMissingError, CommandFailedError where something could not be removed.
     """
     plan = planned(stack)
-    shown = tuple(each.name for each in plan.going)
-    if resume is not None:
-        shown = tuple(str(name) for name in resume.opening.options.get("names", ()))
-    elif shown:
-        confirm(plan, host, yes=yes)
+    shown = agreed(plan, host, yes=yes, resume=resume)
     with changing(stack, host, "prune", {"names": shown}, resume=resume) as change:
         _finish_what_was_begun(stack, change)
         # Seen anew under the lock: what was marked, or became the last verified one meanwhile, stays.
@@ -153,7 +149,19 @@ def prune(stack: Stack, host: Host, *, yes: bool = False, resume: Journal | None
     return replace(plan, removed=removed)
 
 
-def confirm(plan: Pruned, host: Host, *, yes: bool) -> None:
+def agreed(plan: Pruned, host: Host, *, yes: bool, resume: Journal | None) -> tuple[str, ...]:
+    """Names of the sets that may go: those that were shown and confirmed now, or before the cut that is resumed.
+
+    Raises ConfirmationMissingError.
+    """
+    if resume is not None:
+        return tuple(str(name) for name in resume.opening.options.get("names", ()))
+    if plan.going:
+        _confirm(plan, host, yes=yes)
+    return tuple(each.name for each in plan.going)
+
+
+def _confirm(plan: Pruned, host: Host, *, yes: bool) -> None:
     """Shows what keeps each set; raises ConfirmationMissingError unless it was confirmed."""
     for each in plan.sets:
         host.reporter.note(f"{each.name}: {', '.join(each.kept_by) or 'goes, no rule keeps it'}")

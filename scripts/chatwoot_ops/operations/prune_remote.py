@@ -17,7 +17,7 @@ from chatwoot_ops.operations.prune import (
     BEFORE_UPGRADE,
     Pruned,
     PrunedSet,
-    confirm,
+    agreed,
     note_of_the_way_back,
     policy_of,
 )
@@ -60,25 +60,22 @@ def prune_remote(stack: Stack, host: Host, *, yes: bool = False, resume: Journal
     Raises ConfirmationMissingError, CommandFailedError where the remote refuses or does not answer.
     """
     plan = planned_remote(stack, host)
-    shown = tuple(each.name for each in plan.going)
-    if resume is not None:
-        shown = tuple(str(name) for name in resume.opening.options.get("names", ()))
-    elif shown:
-        confirm(plan, host, yes=yes)
+    shown = agreed(plan, host, yes=yes, resume=resume)
     bucket, own = open_bucket(stack, host), stack.settings["CHATWOOT_INSTANCE_ID"]
     with changing(stack, host, "prune-remote", {"names": shown}, resume=resume) as change:
         # Seen anew under the lock, as with the sets here; what lost its manifest already is ended.
         plan = planned_remote(stack, host)
         begun = {name for name in shown if f"{own}/{name}" in plan.damaged}
         removed = tuple(name for name in shown if name in begun | {each.name for each in plan.going})
+        here = store_of(stack).sets()
         for name in removed:
             change.step("remove-copy", f"Removing the copy of {name}", name=name)
             bucket.remove_copy(own, name)
-            _forget(stack, name)
+            _forget(here, name)
     return replace(plan, removed=removed)
 
 
-def _forget(stack: Stack, name: str) -> None:
-    for each in store_of(stack).sets():
+def _forget(here: tuple[BackupSet, ...], name: str) -> None:
+    for each in here:
         if each.manifest.name == name:
             mark_off_site(each, "")

@@ -25,7 +25,7 @@ def keep_jobs(stack: Stack, host: Host) -> str:
     """
     counted: Counter[str] = Counter()
     ensure_private_folder(stack.state_folder)
-    path = stack.state_folder / f"jobs-before-restore-{host.clock.now():%Y%m%dT%H%M%SZ}.jsonl"
+    path = stack.state_folder / f"jobs-before-restore-{host.clock.compact_stamp()}.jsonl"
     write_lines(path, _lines(stack, host, counted))
     if not counted:
         path.unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatwoot_ops.adapters.host import Host
@@ -14,6 +13,7 @@ from chatwoot_ops.model.backup_set import MANIFEST, Manifest
 from chatwoot_ops.model.manifest import parse_manifest
 from chatwoot_ops.model.remote import CLAIM, OFF_SITE, Remote, RemoteObjects, grouped, remote_of
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.backup_sets import hours_since
 
 if TYPE_CHECKING:
     # It loads the library for S3, which tasks that stay here need not wait for.
@@ -105,9 +105,7 @@ def list_remote(stack: Stack, host: Host) -> RemoteBackups:
 def _remote_set(bucket: Bucket, host: Host, group: RemoteObjects) -> RemoteSet:
     manifest = bucket.manifest(group.instance, group.name)
     note = bucket.store.text(f"{bucket.remote.folder(group.instance, group.name)}/{OFF_SITE}")
-    made = datetime.fromisoformat(manifest.created)
-    age = round((host.clock.now() - made).total_seconds() / 3600, 1)
-    return RemoteSet(manifest, _time(note), sum(group.sizes.values()), age)
+    return RemoteSet(manifest, _time(note), sum(group.sizes.values()), hours_since(manifest.created, host))
 
 
 def _time(note: str | None) -> str:

@@ -161,7 +161,7 @@ def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) 
 def _restore(  # noqa: PLR0917 - one story, told once
     stack: Stack, host: Host, source: Source, options: RestoreOptions, change: Change, keys: dict[str, str]
 ) -> Restored:
-    cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
+    cluster = change.cluster_name()
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     try:
         staged = build_cluster(stack, host, source, change, cluster, migrate=options.migrate)

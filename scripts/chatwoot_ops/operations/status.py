@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.certificate_store import CertificateStore
@@ -14,7 +13,7 @@ from chatwoot_ops.errors import OpsError
 from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.model.stack import RAILS, Stack
-from chatwoot_ops.operations.backup_sets import age_in_hours
+from chatwoot_ops.operations.backup_sets import age_in_hours, hours_since
 from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.containers import Container, containers_of
@@ -96,9 +95,8 @@ def _last_drill(stack: Stack, host: Host) -> str:
 
 
 def _drilled(last: Certificate, host: Host) -> str:
-    hours = (host.clock.now() - datetime.fromisoformat(last.ended)).total_seconds() / 3600
     result = f"passed, recovery time {last.recovery_seconds} s" if last.passed else f"FAILED: {last.why}"
-    return f"{last.set}, {hours:.1f} hours ago, {result}"
+    return f"{last.set}, {hours_since(last.ended, host):.1f} hours ago, {result}"
 
 
 def cut_off(stack: Stack, host: Host) -> str:

@@ -85,7 +85,7 @@ def _upgrade(stack: Stack, target: Stack, host: Host, change: Change, plan: Plan
     note, kind = note_before(plan.target), stack.settings["BACKUP_KIND"]
     made = make_set(stack, host, change, note=note, kind=kind)
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
-    cluster = f"{host.clock.now():%Y%m%dT%H%M%SZ}-{change.opening.id}"
+    cluster = change.cluster_name()
     way_back = WayBack(plan.release, plan.target, previous, ask_database(stack, host, HIGH))
     move = Move(stack, target, host, change, way_back, cluster)
     drop_saved(stack, WAY_BACK)
