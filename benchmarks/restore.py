@@ -6,20 +6,20 @@ Ours does more: it proves the new cluster row by row against the manifest, swaps
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import median
 
 import bare
 import own
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import store_of
-from figures import counted, load, ratios, rounded, side_by_side, spread, verdict
+from figures import counted, load
 from filled import SIZES, described, filled_stack
+from restore_figures import compared, conclusion, rows
 from result import Result
+from sized import Raw
 
 PAIRS = {"80 MB": 3, "1 GB": 2}
 GOAL = 1.10
-Raw = dict[str, list[float]]
 
 
 def _dump(stack: Stack) -> Path:
@@ -33,40 +33,7 @@ def _pairs(size: str) -> Raw:
     stack = filled_stack(SIZES[size])
     dump = _dump(stack)
     # Minutes each: the first pair counts.
-    pairs = side_by_side(lambda: own.run("restore", stack), lambda: bare.restore(stack, dump), PAIRS[size], warm=0)
-    return {
-        f"staging seconds, {size}": rounded(one["staging"] for one, _ in pairs),
-        f"whole seconds, {size}": rounded(one["seconds"] for one, _ in pairs),
-        f"bare seconds, {size}": rounded(other["seconds"] for _, other in pairs),
-        f"away seconds, {size}": rounded(one["away"] for one, _ in pairs),
-        f"ours MiB of memory, {size}": rounded(one["memory"] for one, _ in pairs),
-    }
-
-
-def _ratios(raw: Raw, part: str, size: str) -> list[float]:
-    return ratios(raw[f"{part} seconds, {size}"], raw[f"bare seconds, {size}"])
-
-
-def _rows(raw: Raw, size: str) -> tuple[tuple[str, ...], ...]:
-    return (
-        spread(f"{size}: ours up to the proved cluster, s", raw[f"staging seconds, {size}"], 1),
-        spread(f"{size}: ours, whole, s", raw[f"whole seconds, {size}"], 1),
-        spread(f"{size}: bare `initdb` and `pg_restore`, s", raw[f"bare seconds, {size}"], 1),
-        spread(f"{size}: proved cluster, ratio of each pair", _ratios(raw, "staging", size), 2),
-        spread(f"{size}: whole, ratio of each pair", _ratios(raw, "whole", size), 2),
-        spread(f"{size}: database away, s", raw[f"away seconds, {size}"], 1),
-        spread(f"{size}: peak memory of our process, MiB", raw[f"ours MiB of memory, {size}"], 1),
-    )
-
-
-def _conclusion(raw: Raw) -> str:
-    small, large = SIZES
-    less, more = (median(raw[f"ours MiB of memory, {size}"]) for size in (small, large))
-    staging, whole = (median(_ratios(raw, part, large)) for part in ("staging", "whole"))
-    return (
-        f"The goal is a ratio of at most {GOAL:.2f} at {large}: up to the proved cluster {verdict(staging, GOAL)}, "
-        f"as a whole {verdict(whole, GOAL)}.\nMemory: {less:.1f} MiB at {small}, {more:.1f} MiB at {large}."
-    )
+    return compared(stack, size, lambda: bare.restore(stack, dump), PAIRS[size], warm=0)
 
 
 def measure() -> Result:
@@ -86,7 +53,7 @@ def measure() -> Result:
             f"The machine was shared: its load was {before} when it began and {load()} when it ended."
         ),
         columns=("What", "Median", "First quartile", "Third quartile"),
-        rows=tuple(row for size in SIZES for row in _rows(raw, size)),
-        conclusion=_conclusion(raw),
+        rows=tuple(row for size in SIZES for row in rows(raw, size, "`initdb` and `pg_restore`")),
+        conclusion=conclusion(raw, GOAL),
         raw=raw,
     )
