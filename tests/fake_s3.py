@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from botocore.exceptions import ClientError, IncompleteReadError
 
 from chatwoot_ops.adapters.remote_store import RemoteStore
+from killed import KilledError
 
 BEGAN = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -39,6 +42,19 @@ class FakeS3:
 
     def fault(self, operation, act):
         self.faults[operation] = act
+
+    @contextmanager
+    def killed_at(self, operation, ending):
+        """The process is gone when it asks this of an object whose name ends so."""
+
+        def kill(given):
+            if given["Key"].endswith(ending):
+                raise KilledError
+
+        self.fault(operation, kill)
+        with pytest.raises(KilledError):
+            yield
+        self.faults.clear()
 
     def _ask(self, operation, given):
         self.asked.append((operation, given))

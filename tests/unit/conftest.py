@@ -4,7 +4,10 @@ import pytest
 
 from chatwoot_ops.adapters import lock
 from chatwoot_ops.model import encrypted, units
+from chatwoot_ops.operations.source import source_of_set
 from fakes import fake_host
+from keeping import well_keeping
+from sets import sealed
 from world import healthy_host, place_in, stack_in
 
 
@@ -32,6 +35,19 @@ def host():
 @pytest.fixture
 def well():
     return healthy_host()
+
+
+@pytest.fixture
+def volume(well):
+    """The database volume of a stack that is well and can be backed up, restored and upgraded."""
+    return well_keeping(well)
+
+
+@pytest.fixture
+def source(stack):
+    """The newest set of a stack, sealed now."""
+    sealed(stack.backup_folder)
+    return source_of_set(stack, "latest")
 
 
 @pytest.fixture

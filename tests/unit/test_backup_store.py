@@ -10,16 +10,13 @@ from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, m
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, FORMAT, MANIFEST, STORAGE_ARTIFACT
 from chatwoot_ops.model.verification import Level
+from killed import KilledError
 from sets import sealed
 
 
 @pytest.fixture
 def store(tmp_path):
     return BackupStore(tmp_path / "backups")
-
-
-class KilledError(BaseException):
-    """The process is gone here."""
 
 
 def spied(monkeypatch, *names, kill_at=0):

@@ -61,11 +61,6 @@ def host_that_types(*answers):
 
 
 @pytest.fixture
-def volume(well):
-    return well_keeping(well)
-
-
-@pytest.fixture
 def key(tmp_path):
     (tmp_path / "key").write_text(PRIVATE)
     return str(tmp_path / "key")

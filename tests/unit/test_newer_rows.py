@@ -9,10 +9,8 @@ from chatwoot_ops.model.journal import Journal, Opening, Step
 from chatwoot_ops.operations.finish_restore import finish_restore
 from chatwoot_ops.operations.newer_rows import _ROWS, _since
 from chatwoot_ops.operations.restore import RestoreOptions, restore
-from chatwoot_ops.operations.source import source_of_dump, source_of_set
+from chatwoot_ops.operations.source import source_of_dump
 from fakes import SPOKEN
-from keeping import well_keeping
-from sets import sealed
 from world import INSTANCE, stack_in
 
 MESSAGE = json.dumps({"table": "messages", "row": {"id": 9, "content": 'back\\slash, "quotes"\n\u00e1'}})
@@ -23,17 +21,6 @@ SPEAKS = f"-T chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 -U postgres -d cha
 @pytest.fixture
 def stack(tmp_path):
     return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
-
-
-@pytest.fixture
-def volume(well):
-    return well_keeping(well)
-
-
-@pytest.fixture
-def source(stack):
-    sealed(stack.backup_folder)
-    return source_of_set(stack, "latest")
 
 
 def saving(path):

@@ -28,6 +28,7 @@ from chatwoot_ops.operations.keep import keep
 from chatwoot_ops.operations.prune import intended_prune, planned, prune
 from chatwoot_ops.operations.recover import recover
 from fakes import fake_host
+from killed import KilledError
 from sets import sealed, sealed_physical, sealed_whole
 from world import INSTANCE, place_in, stack_in
 
@@ -209,10 +210,6 @@ def test_while_another_operation_was_cut_off_nothing_goes(stack, host):
     with pytest.raises(StackLockedError):
         prune(stack, host, yes=True)
     assert len(there(stack)) == 2
-
-
-class KilledError(BaseException):
-    """The process is gone here."""
 
 
 @pytest.mark.parametrize("call", ["rename", "sync_folder", "rmtree"])

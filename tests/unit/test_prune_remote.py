@@ -116,17 +116,8 @@ def test_without_a_remote_or_a_rule_it_refuses(tmp_path, stack, host, s3):
 
 @pytest.mark.parametrize("flag", ["finish", "undo"])
 def test_a_removal_that_was_killed_is_finished_or_left_as_no_set(tmp_path, stack, host, s3, pushed, flag):
-    class KilledError(BaseException):
-        pass
-
-    def kill(given):
-        if given["Key"].endswith(DATABASE_ARTIFACT):
-            raise KilledError
-
-    s3.fault("delete_object", kill)
-    with pytest.raises(KilledError):
+    with s3.killed_at("delete_object", DATABASE_ARTIFACT):
         prune_remote(stack, host, yes=True)
-    s3.faults.clear()
     assert list_remote(stack, host).unfinished == (f"{INSTANCE}/{NAMES[1]}",)
     assert recover(place_in(tmp_path, **REMOTE, **ONE_ONLY), host, **{flag: True}).ended
     assert there(stack, host) == (NAMES[2:] if flag == "finish" else [NAMES[0], NAMES[2]])

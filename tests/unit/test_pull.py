@@ -256,17 +256,8 @@ def test_a_stack_gets_its_own_sets_unless_told_otherwise(here, host, tmp_path):
 
 @pytest.mark.parametrize("flag", ["finish", "undo"])
 def test_a_pull_that_was_killed_is_finished_or_removed(here, host, s3, flag):
-    class KilledError(BaseException):
-        pass
-
-    def kill(given):
-        if given["Key"].endswith(STORAGE_ARTIFACT):
-            raise KilledError
-
-    s3.fault("get_object", kill)
-    with pytest.raises(KilledError):
+    with s3.killed_at("get_object", STORAGE_ARTIFACT):
         pull(here, host)
-    s3.faults.clear()
     with pytest.raises(StackLockedError, match=r"'pull' of .* was cut off"):
         pull(here, host)
     assert recover(here, host, **{flag: True}).ended

@@ -296,14 +296,8 @@ def test_ctrl_c_is_no_failure_of_the_set(stack, path, host, s3):
 @pytest.fixture
 def killed_push(stack, path, host, s3):
     """A push that came to no end of its own."""
-
-    class KilledError(BaseException):
-        pass
-
-    s3.fault("put_object", failing(KilledError()))
-    with pytest.raises(KilledError):
+    with s3.killed_at("put_object", ""):
         push(stack, host)
-    s3.faults.clear()
 
 
 @pytest.mark.parametrize("flag", ["finish", "undo"])

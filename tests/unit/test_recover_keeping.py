@@ -14,7 +14,7 @@ from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, save_settings
-from keeping import COUNTS, well_keeping
+from keeping import COUNTS
 from sets import sealed
 from world import INSTANCE, place_in
 
@@ -40,11 +40,6 @@ def stack(place):
 @pytest.fixture
 def store(stack, well):
     return store_of(stack, well)
-
-
-@pytest.fixture
-def volume(well):
-    return well_keeping(well)
 
 
 def cut_off(store, operation, *steps, **options):

@@ -29,7 +29,6 @@ from chatwoot_ops.operations.restore import RestoreOptions, restore, restore_fro
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, Given, bring_settings, keys_given
 from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from fakes import SPOKEN
-from keeping import well_keeping
 from sets import BLOBS, DATA, FILES, blob_lines, digest_lines, encrypted, sealed, tar_of
 from world import INSTANCE, ROOT, VERSIONS, database_answer, place_in, volume_answer
 
@@ -47,17 +46,6 @@ def place(tmp_path):
 @pytest.fixture
 def stack(place):
     return unchecked_stack(place, read_env_file(place.env_file))
-
-
-@pytest.fixture
-def volume(well):
-    return well_keeping(well)
-
-
-@pytest.fixture
-def source(stack):
-    sealed(stack.backup_folder)
-    return source_of_set(stack, "latest")
 
 
 def values_of(stack):

@@ -14,6 +14,7 @@ from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.schedule import DIFFERS, INSTALLED, NOT_INSTALLED, show_schedule
 from chatwoot_ops.operations.schedule_install import Asked, install_schedule, schedule_as_asked
 from fakes import fake_host
+from killed import KilledError
 from world import INSTANCE, ROOT, place_in, stack_in
 
 NAMES = [f"chatwoot-ops-{task}.{kind}" for task in ("backup", "prune", "verify") for kind in ("service", "timer")]
@@ -222,10 +223,6 @@ def test_a_file_of_somebody_else_is_left_alone(stack, host):
             schedule_as_asked(stack, host, asked)
         assert caught.value.details == (str(units.SYSTEMD_FOLDER / NAMES[0]),)
     assert there() == NAMES[:1]
-
-
-class KilledError(BaseException):
-    """The process is gone here."""
 
 
 def killed(_command):
