@@ -59,6 +59,11 @@ def built(stack):
         f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
         f"--user 0 --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
         "--exclude=./.restore* --file=- .": backup.storage(stack, operation="op1"),
+        f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
+        f"--user 0 -i --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
+        "--exclude=./.restore* --anchored --no-wildcards --exclude-from=- --file=- .": backup.storage(
+            stack, operation="op1", without=("./ab/cd/abcd",)
+        ),
         f"compose exec -T chatwoot-db psql -X -q -t -A {WHERE} -c SELECT pg_database_size(current_database())": (
             backup.space(stack, COMPOSE)
         ),
@@ -120,6 +125,7 @@ def of_scripts(stack):
         physical.image_abilities(DB_IMAGE),
         staging.place_files(stack),
         staging.list_files(stack),
+        backup.stored_files(stack, operation="op1"),
         staging.copy_cluster(stack, "clusters/old", "new"),
     )
 
@@ -219,6 +225,8 @@ def test_what_reads_and_writes_whole_databases_has_hours(stack):
     for command in (
         dumping(stack),
         backup.storage(stack, operation="op1"),
+        backup.stored_files(stack, operation="op1"),
+        staging.list_files(stack),
         backup.snapshot_session(stack, COMPOSE),
         staging.load(stack, "op1", "x"),
         staging.load_from_pipe(stack, "op1"),

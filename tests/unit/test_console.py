@@ -17,6 +17,7 @@ from chatwoot_ops.model.backup_set import Encryption, StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.run_note import RunNote
+from chatwoot_ops.model.stored_files import Pack, Packing
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_keys import KeysMade
@@ -90,7 +91,7 @@ RESULTS = {
     "KeysMade": KeysMade("age1public", "/x/key", added=True),
     "KeyProved": KeyProved("a-set", "age1public", 2048, "2026-11-24T09:00:00Z"),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
-    "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
+    "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",), 2048),
     "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
     "Pulled": Pulled(a_set(), 2048, 3.5),
     "RemoteBackups": RemoteBackups("s3://kgc", (RemoteSet(manifest(), "", 2048, 2.5),), ("i/half",), ("i/torn: x",)),
@@ -124,7 +125,7 @@ KEYS = {
     "Pushed": "name remote seconds sent size warnings",
     "Pulled": "fetched seconds set",
     "RemoteBackups": "damaged remote sets unfinished",
-    "BackupSet": "kept level manifest needs off_site path proved proved_key size verified",
+    "BackupSet": "kept level manifest needs off_site path proved proved_key shared size verified",
     "Certificate": (
         "began checks ended fake files_proved format from_remote image instance kind passed recovery_seconds release "
         "rows set size_bytes tables why"
@@ -132,7 +133,7 @@ KEYS = {
     "KeysMade": "added file public",
     "KeyProved": "at key set size",
     "BackedUp": "seconds set warnings",
-    "Backups": "ages damaged folder sets",
+    "Backups": "ages damaged folder on_disk sets",
     "Schedule": "changes files manager state tasks",
     "RunNote": "code ended format last_good started task text",
     "Pruned": "damaged folder removed sets",
@@ -223,7 +224,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("BackedUp", "Sealed in 2.5 s: /backups/20261124T080000Z-logical"),
         ("Backups", f"{LINE}  2.5 hours old"),
         ("Backups", "torn: cannot be read as a backup set"),
-        ("Backups", "1 sets in /backups"),
+        ("Backups", "1 sets in /backups, 2.0 kB on the disk"),
         ("Pushed", "1.0 kB of 2.0 kB were sent, every byte was read back"),
         ("Pushed", "warning: not encrypted"),
         ("Pushed", "Off-site in 4.5 s: s3://kgc/i/a-set"),
@@ -289,6 +290,16 @@ def changed(kind, **values):
         (a_set(data=replace(DATA, newest_message="")), LINE.replace(DATA.newest_message, "no message" + " " * 15)),
         (changed("Schedule", manager=""), "By nothing: neither systemd nor cron is here: installed"),
         (replace(a_set(), kept=True), f"{LINE}, kept"),
+        (replace(a_set(), shared=1536), f"{LINE}, 1.5 kB shared, 512 B of its own"),
+        (BackedUp(a_set(packing=Packing((), "why")), 1.0, ()), "The stored files were copied whole: why"),
+        (
+            BackedUp(a_set(packing=Packing((Pack("storage-000001.tar", 9, 9), Pack("storage.tar", 2, 2048)))), 1.0, ()),
+            "2 stored files (2.0 kB) were new, the others are shared with the sets before, in 1 packs",
+        ),
+        (
+            BackedUp(a_set(packing=Packing((Pack("storage-000001.tar", 9, 9),))), 1.0, ()),
+            "0 stored files (0 B) were new, the others are shared with the sets before, in 1 packs",
+        ),
         (
             changed("KeysMade", added=False),
             "Write it into .env: BACKUP_RECIPIENTS=age1public (after a comma where others stand there).",

@@ -14,7 +14,14 @@ from chatwoot_ops.errors import (
     SettingsInvalidError,
     StackLockedError,
 )
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, SETTINGS_ARTIFACT, STORAGE_ARTIFACT
+from chatwoot_ops.model.backup_set import (
+    DATABASE_ARTIFACT,
+    KNOWN_ARTIFACT,
+    LIST_ARTIFACT,
+    MANIFEST,
+    SETTINGS_ARTIFACT,
+    STORAGE_ARTIFACT,
+)
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets
 from chatwoot_ops.operations.changing import store_of
@@ -314,7 +321,7 @@ def test_a_backup_is_pushed_where_a_remote_is_set(stack, host, s3):
     result = back_up_off_site(stack, host)
     assert result.set.off_site == "2026-11-24T08:00:00Z"
     assert "not encrypted" in result.warnings[-1]
-    assert there(s3) == ALL
+    assert there(s3) == sorted([*ALL, LIST_ARTIFACT, KNOWN_ARTIFACT])
 
 
 def test_a_backup_stays_here_when_told_to_or_when_no_remote_is_set(tmp_path, stack, host, s3):

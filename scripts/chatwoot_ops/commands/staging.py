@@ -146,9 +146,11 @@ find .restore -type f | while read -r file; do
 done
 rm -rf .restore; sync
 """
-_LIST = """
-cd /volume; find . -type f ! -name '.*' ! -path './.restore/*' -printf '%s %f\\n' | sort -k2 > /tmp/sizes
-find . -type f ! -name '.*' ! -path './.restore/*' -exec md5sum {} + | sed 's|  .*/|  |' | sort -k2 > /tmp/sums
+# A name with a space or a backslash in it is no key.
+LIST = """
+cd /volume; set -- -type f ! -name '.*' ! -path './.restore/*' ! -path '*[[:space:]]*' ! -path '*\\\\*'
+find . "$@" -printf '%s %f\\n' | sort -k2 > /tmp/sizes
+find . "$@" -exec md5sum {} + | sed 's|  .*/|  |' | sort -k2 > /tmp/sums
 join -1 2 -2 2 /tmp/sizes /tmp/sums
 """
 
@@ -160,7 +162,7 @@ def place_files(stack: Stack) -> Command:
 
 def list_files(stack: Stack) -> Command:
     """Each stored file as "KEY SIZE MD5", a line each."""
-    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], _LIST)
+    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], LIST, timeout=HOURS)
 
 
 # A cluster in the volume's root lies beside things that are not its own.

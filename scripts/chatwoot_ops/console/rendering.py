@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from chatwoot_ops.console import keeping, scheduling
+from chatwoot_ops.console import backup_sets, keeping, scheduling
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.rehearse import Rehearsal
@@ -112,15 +112,15 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Restored": keeping.restored,
     "Upgraded": keeping.upgraded,
     "RolledBack": keeping.rolled_back,
-    "Backups": keeping.backups,
+    "Backups": backup_sets.backups,
     "Schedule": scheduling.schedule,
     "RunNote": scheduling.run_note,
-    "Pruned": keeping.pruned,
-    "BackedUp": keeping.backed_up,
+    "Pruned": backup_sets.pruned,
+    "BackedUp": backup_sets.backed_up,
     "Pushed": keeping.pushed,
     "Pulled": keeping.pulled,
     "RemoteBackups": keeping.remote_backups,
-    "BackupSet": keeping.verified,
+    "BackupSet": backup_sets.verified,
     "Certificate": lambda result: [*_checks(result.checks), *keeping.drilled(result)],
     "KeysMade": keeping.keys_made,
     "KeyProved": keeping.key_proved,

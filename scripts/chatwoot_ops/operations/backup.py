@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.backup_store import BackupStore
-from chatwoot_ops.adapters.bridge import Bridge
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
@@ -14,10 +13,8 @@ from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedErro
 from chatwoot_ops.model.backup_set import (
     ENCRYPTED,
     SETTINGS_ARTIFACT,
-    STORAGE_ARTIFACT,
     BackupSet,
     Manifest,
-    StorageProof,
 )
 from chatwoot_ops.model.cluster import KINDS, LOGICAL, PHYSICAL
 from chatwoot_ops.model.encrypted import fingerprints
@@ -29,7 +26,7 @@ from chatwoot_ops.operations.base_backup import Copied
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.dumping import write_database
 from chatwoot_ops.operations.encryption import encryption_of
-from chatwoot_ops.operations.storage import prove_files, read_archive
+from chatwoot_ops.operations.storage_copy import CopiedFiles, copy_storage
 from chatwoot_ops.operations.wal import prune_archive
 
 TOOL = "chatwoot-ops 0.1.0"
@@ -55,7 +52,7 @@ class _Contents:
 
     kind: str
     copied: Copied
-    storage: StorageProof
+    storage: CopiedFiles
     settings_included: bool
 
 
@@ -85,7 +82,7 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: 
     try:
         store.drop_partials()
         with host.timed() as spent:
-            backup_set = _write_set(stack, host, change, store, note, kind)
+            backup_set, told = _write_set(stack, host, change, store, note, kind)
     except (OSError, OpsError) as error:
         store.drop_partials()
         details = error.details if isinstance(error, OpsError) else (str(error),)
@@ -95,37 +92,22 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: 
     except BaseException:
         store.drop_partials()
         raise
-    return BackedUp(backup_set, round(spent[0], 1), _warnings(backup_set.manifest))
+    return BackedUp(backup_set, round(spent[0], 1), (*told, *_warnings(backup_set.manifest)))
 
 
 def _write_set(  # noqa: PLR0917 - one story, told once
     stack: Stack, host: Host, change: Change, store: BackupStore, note: str, kind: str
-) -> BackupSet:
+) -> tuple[BackupSet, tuple[str, ...]]:
     partial = store.begin(host.clock.compact_stamp(), kind, encryption_of(stack))
     copied = write_database(stack, host, change, partial, kind)
     change.step("copy-storage", "Copying the storage volume")
-    storage = _copy_storage(stack, host, change, partial, copied.blobs)
+    storage = copy_storage(stack, host, change, partial, store, copied.blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)
     change.step("seal", "Sealing the set")
     contents = _Contents(kind, copied, storage, included)
     path = store.seal(partial, _manifest(stack, partial, contents, host.clock.stamp(), note))
-    return store.find(str(path))
-
-
-def _copy_storage(
-    stack: Stack, host: Host, change: Change, partial: PartialSet, blobs: dict[str, tuple[int, str]]
-) -> StorageProof:
-    """The proof is made of what passes by: an encrypted archive cannot be read back here."""
-    with partial.artifact(STORAGE_ARTIFACT) as file, Bridge(read_archive) as reading:
-
-        def take(chunk: bytes) -> None:
-            file.write(chunk)
-            reading.write(chunk)
-
-        host.processes.save_output(commands.storage(stack, operation=change.opening.id), take)
-        found = reading.result()
-    return prove_files(found, blobs)
+    return store.find(str(path)), storage.warnings
 
 
 def _write_settings(stack: Stack, partial: PartialSet) -> bool:
@@ -147,7 +129,8 @@ def _manifest(stack: Stack, partial: PartialSet, contents: _Contents, created: s
         release=stack.settings["CHATWOOT_RELEASE"],
         image=stack.images[RAILS],
         data=contents.copied.data,
-        storage=contents.storage,
+        storage=contents.storage.proof,
+        packing=contents.storage.packing,
         settings_included=contents.settings_included,
         fingerprints=fingerprints(settings, stack.settings["CHATWOOT_INSTANCE_ID"]),
         artifacts=tuple(partial.artifacts),
@@ -165,6 +148,9 @@ def _warnings(manifest: Manifest) -> tuple[str, ...]:
         found.append(f"{len(storage.missing)} stored files were missing already: {', '.join(storage.missing[:5])}")
     if storage.wrong:
         found.append(f"{len(storage.wrong)} stored files do not match their rows: {', '.join(storage.wrong[:5])}")
+    if storage.kept:
+        said = "stored files are gone or damaged in the volume; this set has them from an earlier one"
+        found.append(f"{len(storage.kept)} {said}: {', '.join(storage.kept[:5])}")
     return tuple(found)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
+from chatwoot_ops.model.backup_set import StorageProof
+from chatwoot_ops.model.data_differences import differences
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.database import versions_of_image
@@ -15,7 +14,8 @@ from chatwoot_ops.operations.instance import RECORD_ANEW
 from chatwoot_ops.operations.keys import key_problems
 from chatwoot_ops.operations.source import Source
 from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
-from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
+from chatwoot_ops.operations.storage import files_in_volume, prove_files
+from chatwoot_ops.operations.stored_archives import place_archives
 from chatwoot_ops.operations.unpacking import unpack_cluster
 
 
@@ -81,14 +81,13 @@ def restore_files(stack: Stack, host: Host, source: Source, change: Change, stag
     Raises BackupSetInvalidError when a file is missing or wrong that was neither when the set was made.
     """
     change.step("storage", "Restoring the stored files")
-    archive = source.storage or (Path(source.set.path) / STORAGE_ARTIFACT if source.set else None)
-    if archive is not None:
-        place_archive(stack, host, archive)
+    if (archives := source.archives) is not None:
+        place_archives(stack, host, archives)
     proof = prove_files(files_in_volume(stack, host), staged.blobs)
     known = source.set.manifest.storage if source.set else None
     missing = set(proof.missing) - set(known.missing if known else ()) - staged.recent
     wrong = set(proof.wrong) - set(known.wrong if known else ())
-    if archive is not None and (missing or wrong):
+    if archives is not None and (missing or wrong):
         details = (*(f"missing: {key}" for key in sorted(missing)), *(f"wrong: {key}" for key in sorted(wrong)))
         raise BackupSetInvalidError("Stored files do not match the rows", details=details[:20])
     return proof
