@@ -26,7 +26,7 @@ from chatwoot_ops.model.stored_files import (
 from chatwoot_ops.model.verification import Level
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets, verify_set
-from chatwoot_ops.operations.held_files import FIRST, OTHERWISE_ENCRYPTED
+from chatwoot_ops.operations.held_files import ASKED, FIRST, OTHERWISE_ENCRYPTED
 from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from keeping import well_keeping
@@ -296,6 +296,14 @@ def test_what_only_an_earlier_pack_has_is_not_given_up_for_a_whole_copy(stored, 
     stored.delete(TWO)
     second = take()
     assert (second.set.manifest.storage.kept, second.set.manifest.packing.whole_because) == ((ONE,), "")
+
+
+def test_a_whole_one_that_was_asked_for_shares_nothing(stored, take, stack, well):
+    take()
+    well.clock.passed += 60
+    made = back_up(stack, well, whole=True)
+    assert made.set.manifest.packing == Packing((Pack(STORAGE_ARTIFACT, 2, 30000),), ASKED)
+    assert stored.rows
 
 
 def test_too_many_packs_are_a_reason_too():

@@ -26,6 +26,7 @@ from chatwoot_ops.operations.base_backup import Copied
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.dumping import write_database
 from chatwoot_ops.operations.encryption import encryption_of
+from chatwoot_ops.operations.held_files import ASKED, Earlier, earlier_set
 from chatwoot_ops.operations.storage_copy import CopiedFiles, copy_storage
 from chatwoot_ops.operations.wal import prune_archive
 
@@ -47,6 +48,15 @@ class BackedUp:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a set is to be: its note, its kind, and whether it shares nothing with an earlier one."""
+
+    note: str
+    kind: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Contents:
     """What went into a set, for its manifest."""
 
@@ -56,8 +66,18 @@ class _Contents:
     settings_included: bool
 
 
-def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: str = "", kind: str = "") -> BackedUp:
+def back_up(
+    stack: Stack,
+    host: Host,
+    *,
+    resume: Journal | None = None,
+    note: str = "",
+    kind: str = "",
+    whole: bool = False,
+) -> BackedUp:
     """Takes a set while the stack serves, of the kind that is named, else of BACKUP_KIND.
+
+    A `whole` one shares no stored file with an earlier set.
 
     Raises SettingsInvalidError for a kind that does not exist, PreflightFailedError when there is no room,
     BackupFailedError when no set was sealed; nothing is left then.
@@ -67,13 +87,15 @@ def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: st
         remedy = f"The kinds are {' and '.join(KINDS)}. Nothing was changed."
         raise SettingsInvalidError(f"There is no kind of backup set called '{wanted}'", remedy=remedy)
     _require_room(stack, host, wanted)
-    with changing(stack, host, "backup", {"kind": wanted}, resume=resume) as change:
-        made = make_set(stack, host, change, note=note, kind=wanted)
+    with changing(stack, host, "backup", {"kind": wanted, "whole": whole}, resume=resume) as change:
+        made = make_set(stack, host, change, note=note, kind=wanted, whole=whole)
         prune_archive(stack, host, change)
     return made
 
 
-def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: str = LOGICAL) -> BackedUp:
+def make_set(
+    stack: Stack, host: Host, change: Change, *, note: str = "", kind: str = LOGICAL, whole: bool = False
+) -> BackedUp:
     """The same inside an operation that holds the lock already, such as an upgrade.
 
     Raises BackupFailedError; the partial set is removed then, also after Ctrl-C.
@@ -82,7 +104,7 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: 
     try:
         store.drop_partials()
         with host.timed() as spent:
-            backup_set, told = _write_set(stack, host, change, store, note, kind)
+            backup_set, told = _write_set(stack, host, change, store, _Asked(note, kind, whole))
     except (OSError, OpsError) as error:
         store.drop_partials()
         details = error.details if isinstance(error, OpsError) else (str(error),)
@@ -95,18 +117,19 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: 
     return BackedUp(backup_set, round(spent[0], 1), (*told, *_warnings(backup_set.manifest)))
 
 
-def _write_set(  # noqa: PLR0917 - one story, told once
-    stack: Stack, host: Host, change: Change, store: BackupStore, note: str, kind: str
+def _write_set(
+    stack: Stack, host: Host, change: Change, store: BackupStore, asked: _Asked
 ) -> tuple[BackupSet, tuple[str, ...]]:
-    partial = store.begin(host.clock.compact_stamp(), kind, encryption_of(stack))
-    copied = write_database(stack, host, change, partial, kind)
+    partial = store.begin(host.clock.compact_stamp(), asked.kind, encryption_of(stack))
+    copied = write_database(stack, host, change, partial, asked.kind)
     change.step("copy-storage", "Copying the storage volume")
-    storage = copy_storage(stack, host, change, partial, store, copied.blobs)
+    earlier = Earlier(refusal=ASKED) if asked.whole else earlier_set(stack, store, partial.encryption)
+    storage = copy_storage(stack, host, change, partial, earlier, copied.blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)
     change.step("seal", "Sealing the set")
-    contents = _Contents(kind, copied, storage, included)
-    path = store.seal(partial, _manifest(stack, partial, contents, host.clock.stamp(), note))
+    contents = _Contents(asked.kind, copied, storage, included)
+    path = store.seal(partial, _manifest(stack, partial, contents, host.clock.stamp(), asked.note))
     return store.find(str(path)), storage.warnings
 
 

@@ -19,6 +19,7 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.stored_files import Pack, StoredFile, linked_name, token
 
 FIRST = "no earlier set here has packs"
+ASKED = "that was asked for"
 OTHERWISE_ENCRYPTED = "the earlier sets are encrypted otherwise, or to other keys"
 
 

@@ -33,12 +33,14 @@ class Pushed:
     warnings: tuple[str, ...]
 
 
-def back_up_off_site(stack: Stack, host: Host, *, kind: str = "", push_it: bool = True) -> BackedUp:
+def back_up_off_site(
+    stack: Stack, host: Host, *, kind: str = "", whole: bool = False, push_it: bool = True
+) -> BackedUp:
     """Takes a set, and brings it off-site where BACKUP_REMOTE says where to.
 
     Raises what back_up and push raise; after a failed push the set is there all the same, and the error says so.
     """
-    made = back_up(stack, host, kind=kind)
+    made = back_up(stack, host, kind=kind, whole=whole)
     if not push_it or not stack.settings["BACKUP_REMOTE"]:
         return made
     pushed = push(stack, host, made.set.path)

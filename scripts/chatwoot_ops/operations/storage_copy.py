@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from chatwoot_ops.adapters.backup_store import BackupStore
 from chatwoot_ops.adapters.bridge import Bridge
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
@@ -14,7 +13,7 @@ from chatwoot_ops.model.backup_set import KNOWN_ARTIFACT, LIST_ARTIFACT, STORAGE
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.stored_files import Pack, Packing, StoredFile, list_lines, place_of, token
 from chatwoot_ops.operations.changing import Change
-from chatwoot_ops.operations.held_files import Earlier, earlier_set, link_packs
+from chatwoot_ops.operations.held_files import Earlier, link_packs
 from chatwoot_ops.operations.storage import prove_files, read_archive, read_listing
 
 Blobs = Mapping[str, tuple[int, str]]
@@ -40,14 +39,13 @@ class _Copying:
 
 
 def copy_storage(  # noqa: PLR0917 - what it is made of
-    stack: Stack, host: Host, change: Change, partial: PartialSet, store: BackupStore, blobs: Blobs
+    stack: Stack, host: Host, change: Change, partial: PartialSet, earlier: Earlier, blobs: Blobs
 ) -> CopiedFiles:
-    """Writes the stored files into a set; what an earlier one holds byte for byte is linked and not copied.
+    """Writes the stored files into a set; what the earlier one holds byte for byte is linked and not copied.
 
     Raises OSError or CommandFailedError where they cannot be read or written.
     """
     this = _Copying(stack, host, change, partial)
-    earlier = earlier_set(stack, store, partial.encryption)
     copied = _copy(this, earlier, blobs)
     if earlier.alarming:
         copied = replace(copied, warnings=(f"The stored files were copied whole: {earlier.refusal}",))
