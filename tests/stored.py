@@ -45,7 +45,7 @@ class StorageVolume:
         """Answers what is run on the volume, and tells the rows to a backup and to a restored cluster."""
         engine = host.processes
         engine.on_call("--entrypoint tar", self._tar).on_call("md5sum {} +", self._script)
-        engine.on_call("mkdir .restore", self._script)
+        engine.on_call("mkdir .restore", self._script).on_call("-printf '%f %s", self._script)
         engine.on_call(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", self._asked)
         engine.on_call(f"-h 127.0.0.1 -U postgres -d chatwoot_production\n{SPOKEN}", self._restored)
         return self

@@ -4,6 +4,7 @@ The input lies beside the repository; without it these tests are skipped, saying
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,12 +51,27 @@ def lose_volumes(stack):
         docker("volume", "rm", stack.settings[name])
 
 
+def another_set_costs_only_its_dump(stack, first):
+    """A set with the same stored files; the first one is removed then, and what is shared stays with the second."""
+    second = told(stack.invoke("backup", "--json"))["set"]
+    (pack,) = [each for each in second["manifest"]["artifacts"] if each["name"].startswith("storage-")]
+    paths = [Path(first["path"]) / "storage.tar", Path(second["path"]) / pack["name"]]
+    assert len({path.stat().st_ino for path in paths}) == 1
+    assert second["manifest"]["packing"]["whole_because"] == ""
+    assert second["manifest"]["storage"] == first["manifest"]["storage"]
+    assert second["shared"] == pack["size"] == paths[0].stat().st_size
+    shutil.rmtree(first["path"])
+    stack.invoke("verify", "--level", "archive")
+    return second["shared"]
+
+
 def there_and_back(stack, *dump):
     """From the dump into the stack, into a set, and out of it after both volumes were lost."""
     taken = stack.invoke("restore", *dump, "--yes", "--json", timeout=600)
     with nobody_writing(stack):
         before, built = rows(stack), structure(stack)
         made = stack.invoke("backup", "--json")
+        shared = another_set_costs_only_its_dump(stack, told(made)["set"])
     lose_volumes(stack)
     back = stack.invoke("restore", "--yes", "--json", timeout=600)
     with nobody_writing(stack):
@@ -67,7 +83,8 @@ def there_and_back(stack, *dump):
     say(
         f"\n{Path(dump[1]).name}: {sum(map(len, before.values()))} rows in {len(before)} tables that have any;"
         f" loaded in {told(taken)['seconds']} s, set of {show_size(told(made)['set']['size'])} made in"
-        f" {told(made)['seconds']} s, restored in {told(back)['seconds']} s"
+        f" {told(made)['seconds']} s, {show_size(shared)} of it shared by the next one,"
+        f" which was restored in {told(back)['seconds']} s"
     )
     return told(taken), told(back)
 

@@ -125,6 +125,7 @@ def of_scripts(stack):
         physical.image_abilities(DB_IMAGE),
         staging.place_files(stack),
         staging.list_files(stack),
+        staging.list_sizes(stack),
         backup.stored_files(stack, operation="op1"),
         staging.copy_cluster(stack, "clusters/old", "new"),
     )

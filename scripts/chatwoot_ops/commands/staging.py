@@ -147,10 +147,12 @@ done
 rm -rf .restore; sync
 """
 # A name with a space or a backslash in it is no key.
-LIST = """
-cd /volume; set -- -type f ! -name '.*' ! -path './.restore/*' ! -path '*[[:space:]]*' ! -path '*\\\\*'
+_STORED = r"-type f ! -name '.*' ! -path './.restore/*' ! -path '*[[:space:]]*' ! -path '*\\*'"
+LIST_SIZES = f"cd /volume; find . {_STORED} -printf '%f %s\\n'"
+LIST = f"""
+cd /volume; set -- {_STORED}
 find . "$@" -printf '%s %f\\n' | sort -k2 > /tmp/sizes
-find . "$@" -exec md5sum {} + | sed 's|  .*/|  |' | sort -k2 > /tmp/sums
+find . "$@" -exec md5sum {{}} + | sed 's|  .*/|  |' | sort -k2 > /tmp/sums
 join -1 2 -2 2 /tmp/sizes /tmp/sums
 """
 
@@ -158,6 +160,11 @@ join -1 2 -2 2 /tmp/sizes /tmp/sums
 def place_files(stack: Stack) -> Command:
     """Unpacks a tar from standard input into the storage volume; files that are there already are replaced."""
     return in_volume(stack.images[DATABASE], stack.volumes[RAILS], _PLACE, write=True)
+
+
+def list_sizes(stack: Stack) -> Command:
+    """Each stored file as "KEY SIZE", a line each; no file is read."""
+    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], LIST_SIZES, timeout=HOURS)
 
 
 def list_files(stack: Stack) -> Command:

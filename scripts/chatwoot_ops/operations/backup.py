@@ -21,6 +21,7 @@ from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.troubled_file import TroubledFile
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.base_backup import Copied
 from chatwoot_ops.operations.changing import Change, changing
@@ -28,6 +29,7 @@ from chatwoot_ops.operations.dumping import write_database
 from chatwoot_ops.operations.encryption import encryption_of
 from chatwoot_ops.operations.held_files import ASKED, Earlier, earlier_set
 from chatwoot_ops.operations.storage_copy import CopiedFiles, copy_storage
+from chatwoot_ops.operations.troubled_files import ask_where, told, troubled, with_rows
 from chatwoot_ops.operations.wal import prune_archive
 
 TOOL = "chatwoot-ops 0.1.0"
@@ -40,11 +42,15 @@ SPARE_BYTES = 256 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """A set that was sealed now, with the seconds it took and what an operator must know of it."""
+    """A set that was sealed now, with the seconds it took and what an operator must know of it.
+
+    `files` are the stored files with which something is wrong, by conversation.
+    """
 
     set: BackupSet
     seconds: float
     warnings: tuple[str, ...]
+    files: tuple[TroubledFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def make_set(
     try:
         store.drop_partials()
         with host.timed() as spent:
-            backup_set, told = _write_set(stack, host, change, store, _Asked(note, kind, whole))
+            backup_set, storage = _write_set(stack, host, change, store, _Asked(note, kind, whole))
     except (OSError, OpsError) as error:
         store.drop_partials()
         details = error.details if isinstance(error, OpsError) else (str(error),)
@@ -114,12 +120,16 @@ def make_set(
     except BaseException:
         store.drop_partials()
         raise
-    return BackedUp(backup_set, round(spent[0], 1), (*told, *_warnings(backup_set.manifest)))
+    files = troubled(storage.proof, storage.sizes, ask_where(stack, host, with_rows(storage.proof)))
+    lines = told(stack, "backup", files)
+    # A file without a row is no loss, and no warning.
+    warnings = (*storage.warnings, *_warnings(backup_set.manifest), *(lines if with_rows(storage.proof) else ()))
+    return BackedUp(backup_set, round(spent[0], 1), warnings, files)
 
 
 def _write_set(
     stack: Stack, host: Host, change: Change, store: BackupStore, asked: _Asked
-) -> tuple[BackupSet, tuple[str, ...]]:
+) -> tuple[BackupSet, CopiedFiles]:
     partial = store.begin(host.clock.compact_stamp(), asked.kind, encryption_of(stack))
     copied = write_database(stack, host, change, partial, asked.kind)
     change.step("copy-storage", "Copying the storage volume")
@@ -130,7 +140,7 @@ def _write_set(
     change.step("seal", "Sealing the set")
     contents = _Contents(asked.kind, copied, storage, included)
     path = store.seal(partial, _manifest(stack, partial, contents, host.clock.stamp(), asked.note))
-    return store.find(str(path)), storage.warnings
+    return store.find(str(path)), storage
 
 
 def _write_settings(stack: Stack, partial: PartialSet) -> bool:
@@ -168,12 +178,12 @@ def _warnings(manifest: Manifest) -> tuple[str, ...]:
     storage = manifest.storage
     found = [] if manifest.settings_included else [LEFT_OUT]
     if storage.missing:
-        found.append(f"{len(storage.missing)} stored files were missing already: {', '.join(storage.missing[:5])}")
+        found.append(f"{len(storage.missing)} stored files were missing already")
     if storage.wrong:
-        found.append(f"{len(storage.wrong)} stored files do not match their rows: {', '.join(storage.wrong[:5])}")
+        found.append(f"{len(storage.wrong)} stored files do not match their rows")
     if storage.kept:
         said = "stored files are gone or damaged in the volume; this set has them from an earlier one"
-        found.append(f"{len(storage.kept)} {said}: {', '.join(storage.kept[:5])}")
+        found.append(f"{len(storage.kept)} {said}")
     return tuple(found)
 
 

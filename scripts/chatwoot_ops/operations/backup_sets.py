@@ -14,10 +14,12 @@ from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
 from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.model.troubled_file import lines_of
 from chatwoot_ops.model.verification import Level
 from chatwoot_ops.operations.encrypted_sets import closed_problems, contents_problem
 from chatwoot_ops.operations.encryption import identity_of, opener_of_set
 from chatwoot_ops.operations.stored_archives import archive_problems
+from chatwoot_ops.operations.troubled_files import ask_where, lost_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def verify_set(
         _refuse_damaged(backup_set, checksum_problems(backup_set))
     else:
         require_whole(stack, host, backup_set, identity)
-        _require_storage(host, backup_set)
+        _require_storage(stack, host, backup_set)
     mark_verified(backup_set, host.clock.stamp(), reached)
     return store_of(stack).find(backup_set.path)
 
@@ -98,13 +100,14 @@ def require_whole(stack: Stack, host: Host, backup_set: BackupSet, identity: Ide
     _refuse_damaged(backup_set, problems)
 
 
-def _require_storage(host: Host, backup_set: BackupSet) -> None:
+def _require_storage(stack: Stack, host: Host, backup_set: BackupSet) -> None:
     # What is encrypted was opened to its end already.
     if backup_set.manifest.encryption.whole:
         return
     host.reporter.step("Reading the storage archive to its end")
     manifest = backup_set.manifest
-    _refuse_damaged(backup_set, archive_problems(Path(backup_set.path), manifest.packing, manifest.storage))
+    folder, tell = Path(backup_set.path), lambda keys: lines_of(lost_files(keys, ask_where(stack, host, keys)))
+    _refuse_damaged(backup_set, archive_problems(folder, manifest.packing, manifest.storage, tell))
 
 
 def _refuse_damaged(backup_set: BackupSet, problems: tuple[str, ...]) -> None:

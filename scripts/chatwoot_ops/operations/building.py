@@ -5,17 +5,18 @@ from __future__ import annotations
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.data_differences import differences
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.database import versions_of_image
 from chatwoot_ops.operations.instance import RECORD_ANEW
 from chatwoot_ops.operations.keys import key_problems
+from chatwoot_ops.operations.lost_files import PlacedFiles, ask_staged, lost_in_set, lost_of, refuse_lost
 from chatwoot_ops.operations.source import Source
 from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
 from chatwoot_ops.operations.storage import files_in_volume, prove_files
 from chatwoot_ops.operations.stored_archives import place_archives
+from chatwoot_ops.operations.troubled_files import ask_where
 from chatwoot_ops.operations.unpacking import unpack_cluster
 
 
@@ -34,6 +35,7 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
     if problems:
         raise BackupSetInvalidError("The new cluster is not what the source promises", details=problems)
     _require_release(stack, host, staged, migrate=migrate)
+    refuse_lost(lost_in_set(source, staged), lambda keys: ask_staged(stack, host, operation, keys))
     anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
     host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
     host.processes.run(staging.end(stack, operation))
@@ -75,19 +77,16 @@ def _require_release(stack: Stack, host: Host, staged: Staged, *, migrate: bool)
         )
 
 
-def restore_files(stack: Stack, host: Host, source: Source, change: Change, staged: Staged) -> StorageProof:
-    """The proof of the storage volume once the source's files are in it.
+def restore_files(stack: Stack, host: Host, source: Source, change: Change, staged: Staged) -> PlacedFiles:
+    """What is in the storage volume once the source's files are in it.
 
     Raises BackupSetInvalidError when a file is missing or wrong that was neither when the set was made.
     """
     change.step("storage", "Restoring the stored files")
     if (archives := source.archives) is not None:
         place_archives(stack, host, archives)
-    proof = prove_files(files_in_volume(stack, host), staged.blobs)
-    known = source.set.manifest.storage if source.set else None
-    missing = set(proof.missing) - set(known.missing if known else ()) - staged.recent
-    wrong = set(proof.wrong) - set(known.wrong if known else ())
-    if archives is not None and (missing or wrong):
-        details = (*(f"missing: {key}" for key in sorted(missing)), *(f"wrong: {key}" for key in sorted(wrong)))
-        raise BackupSetInvalidError("Stored files do not match the rows", details=details[:20])
-    return proof
+    found = files_in_volume(stack, host)
+    proof = prove_files(found, staged.blobs)
+    if archives is not None:
+        refuse_lost(lost_of(source, staged, proof), lambda keys: ask_where(stack, host, keys))
+    return PlacedFiles(proof, {key: found[key].size for key in proof.orphaned})

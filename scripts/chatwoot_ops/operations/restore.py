@@ -15,12 +15,14 @@ from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.troubled_file import TroubledFile
 from chatwoot_ops.operations.backup_sets import require_whole
 from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.encryption import identity_for, identity_of
 from chatwoot_ops.operations.loss import loss_of_restore
+from chatwoot_ops.operations.lost_files import files_told
 from chatwoot_ops.operations.moments import named_source
 from chatwoot_ops.operations.newer_rows import export_newer, refuse_export
 from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
@@ -38,6 +40,7 @@ from chatwoot_ops.operations.restore_settings import (
 )
 from chatwoot_ops.operations.source import Source, refuse_unfit
 from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.troubled_files import told
 from chatwoot_ops.operations.unpacking import refuse_cluster
 
 
@@ -57,6 +60,7 @@ class RestoreOptions:
 class Restored:
     """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know.
 
+    `files` are those with which something is wrong, by conversation.
     After a physical set rows and tables are 0: none was counted, the cluster's files were verified.
     """
 
@@ -69,6 +73,7 @@ class Restored:
     away_seconds: float
     notes: tuple[str, ...]
     kind: str = LOGICAL
+    files: tuple[TroubledFile, ...] = ()
 
 
 def intended_restore(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
@@ -165,7 +170,7 @@ def _restore(  # noqa: PLR0917 - one story, told once
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     try:
         staged = build_cluster(stack, host, source, change, cluster, migrate=options.migrate)
-        proof = restore_files(stack, host, source, change, staged)
+        placed = restore_files(stack, host, source, change, staged)
     except BaseException as error:
         drop_staged(stack, host, change.opening.id, cluster)
         if isinstance(error, OpsError):
@@ -181,5 +186,6 @@ def _restore(  # noqa: PLR0917 - one story, told once
     begin_again(stack, host, change)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
-    kind, notes = PHYSICAL if source.physical else LOGICAL, tuple(change.changed)
-    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, notes, kind)
+    kind, files = PHYSICAL if source.physical else LOGICAL, files_told(stack, host, placed)
+    notes = (*change.changed, *told(stack, "restore", files))
+    return Restored(source.name, len(staged.data.tables), rows, placed.proof, opened, 0.0, away, notes, kind, files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chatwoot_ops.adapters.bridge import Bridge
 from chatwoot_ops.adapters.host import Host
@@ -21,11 +21,15 @@ Blobs = Mapping[str, tuple[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class CopiedFiles:
-    """The proof of a set's stored files, the packs that hold them, and what an operator must know of them."""
+    """The proof of a set's stored files, the packs that hold them, and what an operator must know of them.
+
+    `sizes` are the bytes of those that have no row.
+    """
 
     proof: StorageProof
     packing: Packing
     warnings: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,12 @@ def _kept_for_their_rows(listed: Mapping[str, StoredFile], earlier: Earlier, blo
 def _whole(this: _Copying, blobs: Blobs, because: str) -> CopiedFiles:
     found, pack = _pack(this, {})
     _write_lists(this, found)
-    return CopiedFiles(prove_files(found, blobs), Packing((pack,), because))
+    return _proved(found, blobs, Packing((pack,), because))
+
+
+def _proved(found: Mapping[str, StoredFile], blobs: Blobs, packing: Packing) -> CopiedFiles:
+    proof = prove_files(found, blobs)
+    return CopiedFiles(proof, packing, sizes={key: found[key].size for key in proof.orphaned})
 
 
 def _with_new(
@@ -97,8 +106,8 @@ def _with_new(
         this.partial.drop(STORAGE_ARTIFACT)
     found = {**there, **new}
     _write_lists(this, found)
-    proof = replace(prove_files(found, blobs), kept=tuple(sorted(kept)))
-    return CopiedFiles(proof, Packing((*packs, pack) if new else packs))
+    copied = _proved(found, blobs, Packing((*packs, pack) if new else packs))
+    return replace(copied, proof=replace(copied.proof, kept=tuple(sorted(kept))))
 
 
 def _pack(this: _Copying, without: Mapping[str, StoredFile]) -> tuple[dict[str, StoredFile], Pack]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,7 +19,7 @@ from chatwoot_ops.model.stored_files import Packing, StoredFile, parse_list, pla
 from chatwoot_ops.operations.storage import BROKEN, files_in_archive
 
 _BUFFER = 1024 * 1024
-_SHOWN = 20
+Tell = Callable[[list[str]], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,11 @@ def _append(path: Path, wanted: frozenset[str] | None, out: tarfile.TarFile) -> 
                 out.addfile(member, pack.extractfile(member))
 
 
-def archive_problems(folder: Path, packing: Packing, wanted: StorageProof) -> tuple[str, ...]:
-    """Reads a set's archives to their end; a line for each that cannot be, and for each difference."""
+def archive_problems(folder: Path, packing: Packing, wanted: StorageProof, tell: Tell) -> tuple[str, ...]:
+    """Reads a set's archives to their end; a line for each that cannot be, and for each difference.
+
+    `tell` makes lines of the keys of files that are not as the set's list says.
+    """
     archives, problems = archives_in(folder, packing), list[str]()
     held: dict[str, StoredFile] = {}
     said = {each.name: (each.files, each.bytes) for each in packing.packs} or {
@@ -102,7 +105,7 @@ def archive_problems(folder: Path, packing: Packing, wanted: StorageProof) -> tu
             return (f"{path.name}: cannot be read to its end ({error})",)
         problems += _difference(path.name, said[path.name], files)
         held |= files
-    return (*problems, *(_unlike_list(archives.list, held, wanted) if packing.packs else ()))
+    return (*problems, *(_unlike_list(archives.list, held, wanted, tell) if packing.packs else ()))
 
 
 def _difference(name: str, said: tuple[int, int], files: dict[str, StoredFile]) -> list[str]:
@@ -112,7 +115,7 @@ def _difference(name: str, said: tuple[int, int], files: dict[str, StoredFile]) 
     return [f"{name}: {found[0]} files, {found[1]} bytes; the manifest says {said[0]} files, {said[1]} bytes"]
 
 
-def _unlike_list(path: Path | None, held: dict[str, StoredFile], wanted: StorageProof) -> tuple[str, ...]:
+def _unlike_list(path: Path | None, held: dict[str, StoredFile], wanted: StorageProof, tell: Tell) -> tuple[str, ...]:
     if path is None:
         return (f"{LIST_ARTIFACT}: is not there",)
     try:
@@ -120,7 +123,6 @@ def _unlike_list(path: Path | None, held: dict[str, StoredFile], wanted: Storage
     except BackupSetInvalidError as error:
         return (f"{error.message}: {'; '.join(error.details)}",)
     said = (wanted.files, wanted.bytes)
-    lacking = [
-        f"{LIST_ARTIFACT}: {key} is in no pack as it is listed" for key in listed if held.get(key) != listed[key]
-    ]
-    return (*_difference(LIST_ARTIFACT, said, listed), *lacking[:_SHOWN])
+    lacking = [key for key in listed if held.get(key) != listed[key]]
+    lines = (f"{LIST_ARTIFACT}: in no pack as it is listed: {line}" for line in tell(lacking))
+    return (*_difference(LIST_ARTIFACT, said, listed), *lines)
