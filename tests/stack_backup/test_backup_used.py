@@ -99,6 +99,27 @@ def test_the_used_database_comes_back_row_by_row_with_all_its_files(laboratory):
     assert laboratory.sql("SELECT count(*) FROM messages") == "258"
     assert laboratory.sql("SELECT count(*) FROM conversations") == "56"
     laboratory.invoke("smoke", "--quick")
+    a_file_that_is_lost_is_named_by_its_conversation(laboratory)
+
+
+def a_file_that_is_lost_is_named_by_its_conversation(stack):
+    """Message 15 of the used database has one, in conversation 1; an earlier set still holds it."""
+    key = stack.sql(
+        "SELECT key FROM active_storage_blobs b JOIN active_storage_attachments a ON a.blob_id = b.id"
+        " JOIN attachments f ON f.id = a.record_id WHERE f.message_id = 15"
+    )
+    place = f"/volume/{key[:2]}/{key[2:4]}/{key}"
+    volume = f"{stack.settings['CHATWOOT_STORAGE_VOLUME']}:/volume"
+    image = stack.settings["POSTGRES_IMAGE"]
+    docker("run", "--rm", "--user", "0", "--volume", volume, "--entrypoint", "rm", image, place)
+    line = f"{key}, conversation 1 of account 2, message 15, 70 B"
+    seen = {check["name"]: check for check in told(stack.invoke("doctor", "--json", code=None))}["stored files"]
+    assert (seen["outcome"], f"missing: {line}" in seen["seen"]) == ("warn", True)
+    made = told(stack.invoke("backup", "--json"))
+    assert made["files"][0]["filename"] == "kep.png"
+    assert f"kept: {line}" in made["warnings"]
+    assert made["set"]["manifest"]["storage"]["proved"] == 22
+    assert told(stack.invoke("restore", "--yes", "--json", timeout=600))["files"] == []
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -30,7 +30,7 @@ from chatwoot_ops.operations.held_files import ASKED, FIRST, OTHERWISE_ENCRYPTED
 from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from keeping import well_keeping
-from sets import sealed
+from sets import DUMP, sealed
 from stored import StorageVolume
 from world import INSTANCE, stack_in
 
@@ -411,6 +411,14 @@ def test_the_folder_of_a_set_is_a_source_of_stored_files_without_its_manifest(st
     source = source_of_dump(str(files_of(second)["database.dump"]), second.set.path)
     restore(stack, well, source, RestoreOptions(yes=True))
     assert stored.files() == wanted
+
+
+def test_a_folder_without_a_pack_in_clear_is_no_source(stored, take, tmp_path):
+    made = take(stack=whole_to(tmp_path / "all", make_pair()[0]))
+    (tmp_path / "dump").write_bytes(DUMP)
+    with pytest.raises(BackupSetInvalidError, match="no pack of stored files in clear"):
+        source_of_dump(str(tmp_path / "dump"), made.set.path)
+    assert stored.rows
 
 
 def test_files_that_are_no_stored_files_are_in_every_set_for_none_of_them_is_known_by_a_key(stored, take):

@@ -71,6 +71,9 @@ def source_of_dump(dump: str, storage: str) -> Source:
     missing = tuple(str(each) for each in (path, archive) if each is not None and not each.exists())
     if missing:
         raise BackupSetInvalidError("There is no such file", details=missing, remedy="Nothing was changed.")
+    if archive is not None and archive.is_dir() and not archives_in(archive).paths:
+        text = f"There is no pack of stored files in clear in {archive}"
+        raise BackupSetInvalidError(text, remedy="Open what is encrypted first. Nothing was changed.")
     form_of(path)
     return Source(path.name, path, archive)
 
