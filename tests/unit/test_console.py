@@ -65,6 +65,7 @@ STATUS = Status(
     "off",
     healthy=True,
     checks=(passed("backup age", "2.0 h old"),),
+    missing_indexes=("public.by_text",),
 )
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
@@ -103,7 +104,9 @@ RESULTS = {
     ),
     "RunNote": RunNote("backup", "t0", "t1", last_good="t1"),
     "Pruned": Pruned("/backups", PRUNED, ("torn",), ("b",)),
-    "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5, ("2 jobs are kept",)),
+    "Restored": Restored(
+        "a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5, ("2 jobs are kept",), serving_seconds=9.5
+    ),
     "Intended": Intended(("all of it",)),
     "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
     "RolledBack": RolledBack("v4.14.2-ce", {"messages": 2}),
@@ -111,8 +114,8 @@ RESULTS = {
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
     "Status": (
-        "archive checks cut_off fake healthy instance last_backup last_drill pending_migrations ports project release "
-        "services url volumes"
+        "archive checks cut_off fake healthy instance last_backup last_drill missing_indexes pending_migrations ports "
+        "project release services url volumes"
     ),
     "SetUp": "account administrator changed checks password release url",
     "Rehearsal": "checks fake images recovery_seconds steps",
@@ -127,7 +130,7 @@ KEYS = {
     "BackupSet": "kept level manifest needs off_site path proved proved_key size verified",
     "Certificate": (
         "began checks ended fake files_proved format from_remote image instance kind passed recovery_seconds release "
-        "rows set size_bytes tables why"
+        "rows set size_bytes tables usable_seconds why"
     ),
     "KeysMade": "added file public",
     "KeyProved": "at key set size",
@@ -136,7 +139,7 @@ KEYS = {
     "Schedule": "changes files manager state tasks",
     "RunNote": "code ended format last_good started task text",
     "Pruned": "damaged folder removed sets",
-    "Restored": "away_seconds keys kind notes rows seconds source storage tables",
+    "Restored": "away_seconds keys kind notes rows seconds serving_seconds source storage tables",
     "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
     "RolledBack": "lost release",
@@ -231,6 +234,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("RemoteBackups", "i/half: no manifest, so no set; 'invoke push' finishes it"),
         ("RemoteBackups", "i/torn: x"),
         ("RemoteBackups", "1 sets at s3://kgc"),
+        ("Status", "indexes    searching is slow without public.by_text"),
         ("Status", "watched    backup age: pass, 2.0 h old"),
         ("Schedule", "== /x/a.timer =="),
         ("Schedule", "[Timer]"),
@@ -248,6 +252,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Restored", "1 stored files proved, 1 missing, 1 wrong, 2 without a row"),
         ("Restored", "2 jobs are kept"),
         ("Restored", "Restored a set in 12.5 s; the database was away for 3.5 s of them."),
+        ("Restored", "Its data served after 9.5 s."),
         ("Intended", "dry run: all of it"),
         ("Intended", "dry run: nothing was changed"),
         ("Upgraded", "7 migrations ran; out of service for 21.5 s"),

@@ -94,6 +94,7 @@ def _certified(this: _Drill, stack: Stack) -> Certificate:
             blank,
             passed=not bad,
             recovery_seconds=round(spent[0], 1),
+            usable_seconds=round(spent[0] - proved.building_seconds, 1),
             rows=proved.rows,
             tables=proved.tables,
             files_proved=proved.files,

@@ -17,7 +17,6 @@ from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import require_whole
 from chatwoot_ops.operations.building import build_cluster, restore_files
-from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.encryption import identity_for, identity_of
 from chatwoot_ops.operations.loss import loss_of_restore
@@ -37,7 +36,7 @@ from chatwoot_ops.operations.restore_settings import (
     write_keys,
 )
 from chatwoot_ops.operations.source import Source, refuse_unfit
-from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.swapping import drop_staged, end_swapped, old_serves, swap_in
 from chatwoot_ops.operations.unpacking import refuse_cluster
 
 
@@ -57,7 +56,8 @@ class RestoreOptions:
 class Restored:
     """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know.
 
-    After a physical set rows and tables are 0: none was counted, the cluster's files were verified.
+    After a physical set rows and tables are 0: none was counted, the cluster's files were verified. `serving_seconds`
+    is when the restored data served; what took longer was done beside it.
     """
 
     source: str
@@ -69,6 +69,17 @@ class Restored:
     away_seconds: float
     notes: tuple[str, ...]
     kind: str = LOGICAL
+    serving_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """What serves, where it lies and what lay there before, and the indexes that its dump has."""
+
+    restored: Restored
+    target: str
+    previous: str
+    indexes: Mapping[str, str]
 
 
 def intended_restore(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
@@ -117,10 +128,13 @@ def restore(
     noted = {"source": source.noted(), **asdict(options)}
     host.processes.secrets = (*host.processes.secrets, *keys.values())
     with changing(stack, host, "restore", noted, resume=resume) as change, host.timed() as spent:
-        make_ready(stack, host, change)
-        with opened_source(stack, change, source, identity) as readable:
-            restored = _restore(with_keys(stack, keys), host, readable, options, change, keys)
-    return replace(restored, seconds=round(spent[0], 1))
+        with host.timed() as until:
+            make_ready(stack, host, change)
+            with opened_source(stack, change, source, identity) as readable:
+                serving = _restore(with_keys(stack, keys), host, readable, options, change, keys)
+        end_swapped(with_keys(stack, keys), host, change, serving.target, serving.previous, serving.indexes)
+    seconds, notes = round(spent[0], 1), tuple(change.changed)
+    return replace(serving.restored, seconds=seconds, notes=notes, serving_seconds=round(until[0], 1))
 
 
 def opener(host: Host, source: Source, options: RestoreOptions) -> Identity | None:
@@ -160,7 +174,7 @@ def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) 
 
 def _restore(  # noqa: PLR0917 - one story, told once
     stack: Stack, host: Host, source: Source, options: RestoreOptions, change: Change, keys: dict[str, str]
-) -> Restored:
+) -> _Serving:
     cluster = change.cluster_name()
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     try:
@@ -177,9 +191,8 @@ def _restore(  # noqa: PLR0917 - one story, told once
         write_keys(stack, keys)
     save = partial(export_newer, stack, host, change, source, options.export_newer)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate, save=save)
-    clean_up(stack, host, change, f"clusters/{cluster}", previous)
-    begin_again(stack, host, change)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
-    kind, notes = PHYSICAL if source.physical else LOGICAL, tuple(change.changed)
-    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, notes, kind)
+    kind = PHYSICAL if source.physical else LOGICAL
+    restored = Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, (), kind)
+    return _Serving(restored, f"clusters/{cluster}", previous, staged.indexes)
