@@ -3,10 +3,11 @@
 import json
 import re
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
-from stack.tools import docker, say
-from stack_backup.support import lost, probing, sets, writing
+from stack.tools import docker, say, wait_for
+from stack_backup.support import lost, probing, sets, structure, writing
 
 MOST_FAILED = 2
 
@@ -31,14 +32,24 @@ def test_every_message_acknowledged_before_a_backup_is_in_its_set_and_the_web_se
     # Of a queue that no worker reads: it waits for sure.
     waiting = json.dumps({"class": "WebhookJob", "args": ["http://kgc.example/hook"]})
     redis(standing, "LPUSH", "queue:nobody", waiting)
+    indexes = structure(standing)["indexes"]
     with probing(standing, standing.client.token) as asked:
         saved = tmp_path / "newer.jsonl"
-        restored = standing.invoke("restore", "--set", sets(standing)[-1].name, "--yes", "--export-newer", str(saved))
+        task = ("restore", "--set", sets(standing)[-1].name, "--yes", "--export-newer", str(saved))
+        with standing.in_background(*task) as running:
+            with held_up(standing):
+                waiting_for, meanwhile = serving_without_an_index(standing, asked)
+            restored, _ = running.communicate(timeout=120)
         time.sleep(2)
+    assert running.returncode == 0, restored
+    assert "Chatwoot serves since" in restored
+    assert [name for name in waiting_for if f"Built {name} in " not in restored] == []
+    assert structure(standing)["indexes"] == indexes
+    assert lost(standing, [meanwhile]) == []
     say(f"\n{len(asked.seen)} requests, {len(asked.failed)} failed {asked.failed}, slowest {asked.slowest:.2f} s")
-    assert "the database was away for" in restored.out
+    assert "the database was away for" in restored
     assert len(asked.failed) <= MOST_FAILED
-    kept_jobs = re.search(r"they are kept in (\S+\.jsonl): .*WebhookJob", restored.out)
+    kept_jobs = re.search(r"they are kept in (\S+\.jsonl): .*WebhookJob", restored)
     assert json.loads(waiting) in [json.loads(line)["job"] for line in Path(kept_jobs[1]).read_text().splitlines()]
     assert redis(standing, "EXISTS", "queue:nobody") == "0\n"
     assert set(lost(standing, before)) == set()
@@ -48,6 +59,32 @@ def test_every_message_acknowledged_before_a_backup_is_in_its_set_and_the_web_se
     assert after <= contents, "what was written after the backup is saved before it is replaced"
     nothing_is_half(standing)
     standing.invoke("smoke", "--quick")
+
+
+@contextmanager
+def held_up(stack):
+    """A writer that goes on for long: an index that is built while rows are written waits for it."""
+    wait_for(lambda: stack.journal() and stack.last_step() == "smoke", "the restored data is asked", 120)
+    writer = "BEGIN; LOCK TABLE contacts IN ROW EXCLUSIVE MODE; SELECT pg_sleep(60);"
+    where = ("-U", "postgres", "-d", "chatwoot_production")
+    docker("exec", "-d", "-e", "PGAPPNAME=held-up", stack.container("chatwoot-db"), "psql", *where, "-c", writer)
+    try:
+        yield
+    finally:
+        stack.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'held-up'")
+
+
+def serving_without_an_index(stack, asked):
+    """What a customer and an operator see while it waits: the indexes to come, and the message written meanwhile."""
+    wait_for(lambda: stack.last_step() == "build-indexes", "the index is begun", 60)
+    before = len(asked.seen)
+    status = json.loads(stack.invoke("status", "--json", code=None).out)["result"]
+    assert [name for name in status["missing_indexes"] if name.startswith("public.index_contacts_")]
+    assert status["cut_off"] == ""
+    written = stack.client.write("while an index was built")
+    assert [code for code, _ in asked.seen[before:]].count(200) > 5
+    assert stack.last_step() == "build-indexes"
+    return status["missing_indexes"], written
 
 
 def nothing_is_half(stack):

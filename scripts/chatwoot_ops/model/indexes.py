@@ -12,7 +12,9 @@ from chatwoot_ops.model.size import parse_size
 _HEADER = re.compile(r"^-- Name: (.+); Type: ([A-Z ]+); Schema: (.+); Owner: .*$", re.MULTILINE)
 _LISTED = re.compile(r"^\d+; \d+ \d+ INDEX (\S+) (.+) \S+$")
 # An index of a partition is attached to its parent's by an entry of its own, and a parent's is made ON ONLY.
-_SLOW = re.compile(r"^CREATE INDEX .+ ON (?!ONLY ).+ USING (ivfflat|hnsw) |^CREATE INDEX .+\b(gin|gist)_trgm_ops\b")
+_SLOW = re.compile(
+    r'^CREATE INDEX (\S+|"[^"]+") ON (?!ONLY ).+( USING (ivfflat|hnsw) |\b(gin|gist)_trgm_ops\b)', re.DOTALL
+)
 _CREATE = re.compile(r"^CREATE (UNIQUE )?INDEX ")
 _LEAST, _MOST = 64 * 1024**2, 1024**3
 
