@@ -15,7 +15,7 @@ from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.changing import Change, store_of
 from chatwoot_ops.operations.containers import wait_until_answering
-from chatwoot_ops.operations.indexes import BUILD, build
+from chatwoot_ops.operations.indexes import build
 from chatwoot_ops.operations.instance import instances
 from chatwoot_ops.operations.opened_sets import opened_source
 from chatwoot_ops.operations.probes import data, web
@@ -88,7 +88,7 @@ def _indexes(stack: Stack, host: Host, change: Change, staged: Staged) -> tuple[
     """Proof that what a restore leaves for later can be built; a physical set left nothing."""
     if not staged.indexes:
         return ()
-    change.step(BUILD, "Building the indexes that searching needs")
+    change.step("build-indexes", "Building the indexes that searching needs")
     took = ", ".join(f"{name} in {seconds} s" for name, seconds in build(stack, host, staged.indexes))
     return (passed("later indexes", f"all {len(staged.indexes)} are as in the dump; built: {took}"),)
 

@@ -62,7 +62,7 @@ def build_while_serving(stack: Stack, host: Host, change: Change, wanted: Mappin
     """
     if not wanted:
         return
-    change.step(BUILD, "Building the indexes that searching needs")
+    change.step("build-indexes", "Building the indexes that searching needs")
     change.owes(REMEDY)
     waiting = lacking(wanted, _there(stack, host))
     host.reporter.note(f"Chatwoot serves since {since}. Searching is slow until built: {', '.join(waiting) or 'none'}")
