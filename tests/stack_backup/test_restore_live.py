@@ -1,10 +1,14 @@
 """Customers go on while a backup is taken and while it is put back."""
 
 import json
+import os
 import re
+import signal
 import time
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from stack.tools import docker, say, wait_for
 from stack_backup.support import lost, probing, sets, structure, writing
@@ -77,12 +81,12 @@ def held_up(stack):
 def serving_without_an_index(stack, asked):
     """What a customer and an operator see while it waits: the indexes to come, and the message written meanwhile."""
     wait_for(lambda: stack.last_step() == "build-indexes", "the index is begun", 60)
-    before = len(asked.seen)
+    before = len(asked.seen) if asked else 0
     status = json.loads(stack.invoke("status", "--json", code=None).out)["result"]
     assert [name for name in status["missing_indexes"] if name.startswith("public.index_contacts_")]
     assert status["cut_off"] == ""
     written = stack.client.write("while an index was built")
-    assert [code for code, _ in asked.seen[before:]].count(200) > 5
+    assert not asked or [code for code, _ in asked.seen[before:]].count(200) > 5
     assert stack.last_step() == "build-indexes"
     return status["missing_indexes"], written
 
@@ -100,3 +104,28 @@ def nothing_is_half(stack):
 
 def redis(stack, *words):
     return docker("exec", stack.container("chatwoot-redis"), "redis-cli", *words).out
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("how", ["killed", "killed with the machine"])
+def test_a_build_that_was_cut_off_in_the_middle_serves_and_is_finished(standing, how):
+    indexes = structure(standing)["indexes"]
+    with standing.in_background("restore", "--yes") as running, held_up(standing):
+        serving_without_an_index(standing, None)
+        os.killpg(running.pid, signal.SIGKILL)
+        if how == "killed with the machine":
+            docker("kill", standing.container("chatwoot-db"))
+            docker("start", standing.container("chatwoot-db"))
+            standing.wait_healthy("chatwoot-db")
+    invalid = standing.sql("SELECT count(*) FROM pg_index WHERE NOT indisvalid")
+    assert standing.invoke("up", code=12)
+    refused = standing.invoke("recover", "--undo", code=12)
+    assert "wrote to the restored data (1 messages)" in refused.err
+    if how == "killed with the machine":
+        assert invalid == "1"
+    standing.invoke("recover", "--finish")
+    assert structure(standing)["indexes"] == indexes
+    assert standing.sql("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == "0"
+    assert standing.journal() == ""
+    assert len(lost(standing, ["while an index was built"])) == 0
+    standing.invoke("smoke", "--quick")
