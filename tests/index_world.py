@@ -57,26 +57,28 @@ class Catalog:
 
 
 class Builder(FakeSession):
-    """The psql that builds: speaks once it is ready and once it has built, unless that fails."""
+    """The psql that builds: speaks once it is ready and once an index is built, unless that fails."""
 
     def __init__(self, catalog):
-        super().__init__(['["ready"]', '["built"]'])
+        super().__init__(())
         self.catalog = catalog
 
     def send(self, text):
         self.catalog.send(text)
-        if self.catalog.fails and ALL[self.catalog.fails].split()[-2] in text:
-            self.lines = []
+        failed = self.catalog.fails and ALL[self.catalog.fails].split()[-1] in text
+        self.lines = [] if failed else ['["spoken"]']
 
 
 class Watcher(FakeSession):
-    """The psql that says how far it is."""
+    """The psql that says how far it is, and which indexes there are."""
 
     def __init__(self, catalog):
         super().__init__(())
         self.catalog = catalog
 
     def read_line(self):
+        if "pg_get_indexdef" in self.sent[-1]:
+            return self.catalog.answer().stdout
         line = self.catalog.running.pop(0) if self.catalog.running else None
         return json.dumps(line() if callable(line) else line)
 

@@ -38,12 +38,14 @@ SET search_path = pg_catalog; SET statement_timeout = 0; SET lock_timeout = 0; S
 SET max_parallel_maintenance_workers = 0; SET maintenance_work_mem = '{memory}kB'; SELECT json_build_array('ready');
 """
 _OURS = f"application_name = '{database.BUILDER}'"
-# A killed run's server process goes on building; ended by hand it would have to begin again.
+# A killed run's server process goes on building, statement after statement, until its input is at an end.
+_BUSY = "a.state = 'active'"
+_LEFT = f"({_BUSY} OR a.state_change > now() - interval '3 seconds')"
 _PROGRESS = f"""
 SELECT coalesce((SELECT json_build_array(coalesce(p.phase, 'beginning'),
   coalesce(100 * p.blocks_done / nullif(p.blocks_total, 0), 0))
 FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p USING (pid)
-WHERE a.{_OURS} AND (a.state = 'active' OR a.state_change > now() - interval '5 seconds') LIMIT 1), 'null');
+WHERE a.{_OURS} AND {{condition}} LIMIT 1), 'null');
 """  # noqa: S608 - our own words
 _STOP = f"SELECT json_agg(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {_OURS};"  # noqa: S608 - our own words
 
@@ -57,82 +59,86 @@ def read_catalog(line: str) -> dict[str, Index]:
 def build_while_serving(stack: Stack, host: Host, change: Change, wanted: Mapping[str, str], since: str) -> None:
     """Builds what is lacking of a dump's indexes; from here on only the journal knows what is still to be made.
 
-    `since` is when the restored data began to serve.
-    Raises IndexesMissingError where one cannot be built, or is not what the dump says.
+    `since` is when the restored data began to serve. Raises IndexesMissingError where one cannot be built, or is not
+    what the dump says.
     """
     if not wanted:
         return
     change.step("build-indexes", "Building the indexes that searching needs")
     change.owes(REMEDY)
-    waiting = lacking(wanted, _there(stack, host))
-    host.reporter.note(f"Chatwoot serves since {since}. Searching is slow until built: {', '.join(waiting) or 'none'}")
-    for name, seconds in build(stack, host, wanted):
+    for name, seconds in build(stack, host, wanted, since=since):
         change.made(f"Built {name} in {seconds} s while Chatwoot served")
 
 
-def build(stack: Stack, host: Host, wanted: Mapping[str, str]) -> list[tuple[str, float]]:
+def build(stack: Stack, host: Host, wanted: Mapping[str, str], *, since: str = "") -> list[tuple[str, float]]:
     """The indexes that were built, with the seconds each took; all of the dump are there and whole then.
 
     Raises IndexesMissingError.
     """
     try:
-        built = _build(stack, host, wanted)
-        problems = differences(wanted, _there(stack, host))
+        with host.processes.session(database.session(stack, host.compose)) as watcher:
+            _watch(host, watcher, _LEFT, "what an earlier run began")
+            built = _build_all(stack, host, watcher, wanted, since)
+            problems = differences(wanted, _look(watcher))
+            watcher.close()
     except KeyboardInterrupt:
         # The server would go on without us, and who pressed Ctrl-C wants the processor back.
         host.processes.try_run(database.query(stack, host.compose, _STOP, purpose="Ending the build"))
         raise
     except OpsError as error:
-        raise IndexesMissingError(
-            f"The indexes could not be built: {error.message}", details=error.details, remedy=REMEDY
-        ) from error
+        text = f"The indexes could not be built: {error.message}"
+        raise IndexesMissingError(text, details=error.details, remedy=REMEDY) from error
     if problems:
         raise IndexesMissingError("The indexes are not those of the dump", details=tuple(problems), remedy=REMEDY)
     return built
 
 
-def _there(stack: Stack, host: Host) -> dict[str, Index]:
-    return read_catalog(json.dumps(ask_database(stack, host, CATALOG, purpose="Listing the indexes")))
+def _look(watcher: Session) -> dict[str, Index]:
+    watcher.send(CATALOG)
+    return read_catalog(watcher.read_line())
 
 
-def _build(stack: Stack, host: Host, wanted: Mapping[str, str]) -> list[tuple[str, float]]:
+def _build_all(
+    stack: Stack, host: Host, watcher: Session, wanted: Mapping[str, str], since: str
+) -> list[tuple[str, float]]:
+    there = _look(watcher)
+    waiting = lacking(wanted, there)
+    if since:
+        host.reporter.note(
+            f"Chatwoot serves since {since}. Searching is slow until built: {', '.join(waiting) or 'none'}"
+        )
+    if not waiting:
+        return []
+    memory = build_memory(stack.settings["POSTGRES_MEMORY_LIMIT"], stack.settings["POSTGRES_SHARED_BUFFERS"])
     built = []
-    with host.processes.session(database.session(stack, host.compose)) as watcher:
-        _watch(host, watcher, "what an earlier run began")
-        for name in lacking(wanted, _there(stack, host)):
+    with host.processes.session(database.session(stack, host.compose, name=database.BUILDER)) as builder:
+        builder.send(_SETTINGS.format(memory=memory // 1024))
+        builder.read_line()
+        for name in waiting:
+            half = f"DROP INDEX CONCURRENTLY {there[name].identity};\n" if name in there else ""
             with host.timed() as spent:
-                _build_one(stack, host, watcher, name, wanted[name])
+                host.reporter.step(f"Building {name}")
+                builder.send(f"{half}{concurrently(wanted[name])};\nSELECT json_build_array('built');\n")
+                host.clock.sleep(POLL_SECONDS)
+                _watch(host, watcher, _BUSY, name)
+                builder.read_line()
             built.append((name, round(spent[0], 1)))
-        watcher.close()
+        builder.close()
     return built
 
 
-def _build_one(stack: Stack, host: Host, watcher: Session, name: str, definition: str) -> None:
-    host.reporter.step(f"Building {name}")
-    half = _there(stack, host).get(name)
-    memory = build_memory(stack.settings["POSTGRES_MEMORY_LIMIT"], stack.settings["POSTGRES_SHARED_BUFFERS"])
-    drop = f"DROP INDEX CONCURRENTLY {half.identity};\n" if half else ""
-    with host.processes.session(database.session(stack, host.compose, name=database.BUILDER)) as session:
-        session.send(_SETTINGS.format(memory=memory // 1024))
-        session.read_line()
-        session.send(f"{drop}{concurrently(definition)};\nSELECT json_build_array('built');\n")
-        session.close()
-        _watch(host, watcher, name)
-        session.read_line()
-
-
-def _watch(host: Host, watcher: Session, name: str) -> None:
+def _watch(host: Host, watcher: Session, condition: str, name: str) -> None:
     """Returns when the server builds nothing of ours; tells now and then how far it is."""
     began = told = host.clock.monotonic()
-    while (found := _progress(watcher)) is not None:
+    while (found := _progress(watcher, condition)) is not None:
         if host.clock.monotonic() - told >= TELL_SECONDS:
             told = host.clock.monotonic()
             host.reporter.note(f"{name}: {found[0]}, {found[1]} % after {told - began:.0f} s")
         host.clock.sleep(POLL_SECONDS)
 
 
-def _progress(watcher: Session) -> Any:  # noqa: ANN401 - JSON has no narrower type
-    watcher.send(_PROGRESS)
+def _progress(watcher: Session, condition: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    watcher.send(_PROGRESS.format(condition=condition))
     return json.loads(watcher.read_line())
 
 
@@ -140,6 +146,10 @@ def wanted_of(journal: Journal | None) -> Mapping[str, str]:
     """The indexes of the dump that a restore of this journal brings; empty where none was left for later."""
     found: Mapping[str, str] = journal.facts("storage").get("indexes", {}) if journal else {}
     return found
+
+
+def _there(stack: Stack, host: Host) -> dict[str, Index]:
+    return read_catalog(json.dumps(ask_database(stack, host, CATALOG, purpose="Listing the indexes")))
 
 
 def missing_indexes(stack: Stack, host: Host) -> tuple[str, ...]:
