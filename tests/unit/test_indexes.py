@@ -9,7 +9,7 @@ from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.errors import CommandFailedError, IndexesMissingError, InterruptedByOperatorError
 from chatwoot_ops.model.indexes import Index, build_memory, concurrently, differences, lacking, plan, surplus
 from chatwoot_ops.operations.changing import changing, store_of
-from chatwoot_ops.operations.indexes import build, build_while_serving, indexes_check
+from chatwoot_ops.operations.indexes import build, indexes_check
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE
@@ -224,6 +224,21 @@ def test_a_build_that_fails_says_that_the_data_serves_and_keeps_the_journal(stac
     assert json.loads(store_of(stack, well).ledger.read_text().splitlines()[-1])["outcome"] == "failed with 27"
 
 
+@pytest.mark.parametrize("indexes", [True, False])
+def test_from_the_moment_it_serves_only_the_journal_knows_what_is_to_come(stack, well, volume, source, indexes):
+    if indexes:
+        well_indexes(well)
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    well.processes.on_call("find ./clusters", interrupt)
+    with pytest.raises(InterruptedByOperatorError):
+        restore(stack, well, source, YES)
+    assert len(volume.swaps) == 1
+    assert bool(store_of(stack, well).read()) is indexes
+
+
 @pytest.mark.usefixtures("volume")
 def test_indexes_that_are_not_the_dumps_in_the_end_fail_loudly(stack, well):
     catalog = well_indexes(well)
@@ -237,18 +252,15 @@ def test_indexes_that_are_not_the_dumps_in_the_end_fail_loudly(stack, well):
 
 
 @pytest.mark.usefixtures("volume")
-def test_ctrl_c_ends_the_build_in_the_server_and_keeps_the_journal(stack, well):
+def test_ctrl_c_ends_the_build_in_the_server_and_keeps_the_journal(stack, well, source):
     catalog = well_indexes(well)
 
     def interrupt():
         raise KeyboardInterrupt
 
     catalog.running = [None, interrupt]
-    with (
-        pytest.raises(InterruptedByOperatorError, match="restore") as caught,
-        changing(stack, well, "restore") as change,
-    ):
-        build_while_serving(stack, well, change, ALL, "now")
+    with pytest.raises(InterruptedByOperatorError, match="restore") as caught:
+        restore(stack, well, source, YES)
     assert "recover --finish" in caught.value.remedy
     assert [each for each in well.processes.ran if "pg_terminate_backend(pid)" in (each.stdin or "")]
     assert store_of(stack, well).read()

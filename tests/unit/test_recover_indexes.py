@@ -78,14 +78,15 @@ def test_finishing_what_was_swapped_in_builds_its_indexes_too(place, stack, well
     assert volume.swaps == []
 
 
-def test_a_stack_that_does_not_start_then_is_not_put_back(place, stack, well, store, volume, catalog):
+@pytest.mark.parametrize("steps", [CUT_OFF, SERVED, (*SERVED, Step("new-chain", "t"))])
+def test_a_stack_that_does_not_start_then_is_not_put_back(place, stack, well, store, volume, catalog, steps):
     containers(well, container("chatwoot-rails", health="unhealthy"))
     well.processes.on("compose logs", "")
-    cut_off(stack, store, *CUT_OFF)
+    cut_off(stack, store, *steps)
     with pytest.raises(StackUnhealthyError):
         recover(place, well, finish=True)
     assert volume.swaps == []
-    assert store.read().reached("build-indexes")
+    assert store.read().reached("clean")
 
 
 def test_a_build_that_fails_again_can_be_finished_once_more(place, stack, well, store, volume, catalog):
@@ -107,9 +108,10 @@ def test_undoing_puts_the_old_data_and_its_keys_back(place, stack, well, store, 
     assert not catalog.sent
 
 
-def test_undoing_is_refused_once_customers_wrote(place, stack, well, store, volume, catalog):
+@pytest.mark.parametrize("steps", [CUT_OFF, SERVED])
+def test_undoing_is_refused_once_customers_wrote(place, stack, well, store, volume, catalog, steps):
     well.processes.on("coalesce(max(id), 0)", json.dumps({**COUNTS, "messages": 12}))
-    cut_off(stack, store, *CUT_OFF)
+    cut_off(stack, store, *steps)
     with pytest.raises(StackLockedError, match=r"wrote to the restored data \(3 messages\)") as caught:
         recover(place, well, undo=True)
     assert "recover --finish" in caught.value.remedy

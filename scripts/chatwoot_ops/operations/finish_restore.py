@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +9,19 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.changing import changing
 from chatwoot_ops.operations.encryption import PROMPT
-from chatwoot_ops.operations.indexes import BUILD, REMEDY, build_while_serving, wanted_of
+from chatwoot_ops.operations.indexes import BUILD, REMEDY, wanted_of
 from chatwoot_ops.operations.restore import RestoreOptions, opener, restore
-from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, drop_saved
 from chatwoot_ops.operations.source import source_again
-from chatwoot_ops.operations.swapping import end_swapped, or_put_back, start_and_prove, start_data, start_rest
+from chatwoot_ops.operations.swapping import (
+    end_built,
+    end_swapped,
+    or_put_back,
+    start_and_prove,
+    start_data,
+    start_rest,
+)
 from chatwoot_ops.operations.undo_restore import undo_restore
 
 
@@ -42,26 +47,23 @@ def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
     target, previous = str(swapped["target"]), str(swapped["previous"])
     if host.processes.run(staging.current_cluster(stack)).stdout.strip() != target:
         return False
+    indexes = wanted_of(journal)
     with changing(stack, host, "restore", options, resume=journal) as change:
-        if journal.reached(BUILD):
-            _finish_indexes(stack, host, change, wanted_of(journal))
-            return True
         change.step("start", "Starting database and worker")
-        with or_put_back(stack, host, change, previous):
+        if indexes and journal.reached("clean"):
+            # Proved it was before; customers have written to it since, so nothing is put back whatever fails.
+            change.owes(REMEDY)
             start_data(stack, host)
-            start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
-        end_swapped(stack, host, change, target, previous, wanted_of(journal))
+            start_rest(stack, host)
+        else:
+            with or_put_back(stack, host, change, previous):
+                start_data(stack, host)
+                start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
+        if journal.reached(BUILD):
+            end_built(stack, host, change, indexes, host.clock.stamp())
+        else:
+            end_swapped(stack, host, change, target, previous, indexes)
     return True
-
-
-def _finish_indexes(stack: Stack, host: Host, change: Change, wanted: Mapping[str, str]) -> None:
-    # Proved it was before; customers have written to it for long, so nothing is put back whatever fails.
-    change.owes(REMEDY)
-    change.step("start", "Starting what does not run")
-    start_data(stack, host)
-    start_rest(stack, host)
-    build_while_serving(stack, host, change, wanted, host.clock.stamp())
-    drop_saved(stack, BEFORE_RESTORE)
 
 
 def finish_restore(stack: Stack, host: Host, journal: Journal) -> None:

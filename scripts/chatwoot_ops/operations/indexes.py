@@ -57,7 +57,7 @@ def read_catalog(line: str) -> dict[str, Index]:
 
 
 def build_while_serving(stack: Stack, host: Host, change: Change, wanted: Mapping[str, str], since: str) -> None:
-    """Builds what is lacking of a dump's indexes; from here on only the journal knows what is still to be made.
+    """Builds what is lacking of a dump's indexes; `change` owes them already, for only the journal knows of them.
 
     `since` is when the restored data began to serve. Raises IndexesMissingError where one cannot be built, or is not
     what the dump says.
@@ -65,7 +65,6 @@ def build_while_serving(stack: Stack, host: Host, change: Change, wanted: Mappin
     if not wanted:
         return
     change.step("build-indexes", "Building the indexes that searching needs")
-    change.owes(REMEDY)
     for name, seconds in build(stack, host, wanted, since=since):
         change.made(f"Built {name} in {seconds} s while Chatwoot served")
 

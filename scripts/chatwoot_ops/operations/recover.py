@@ -95,7 +95,7 @@ def _made_password(result: object) -> str:
 def _meaning(journal: Journal) -> str:
     opening = journal.opening
     done = ", ".join(step.step for step in journal.steps) or "no step"
-    serves = "The restored data serves; only indexes are missing. " if journal.reached(BUILD) else ""
+    serves = "The restored data serves; only indexes are missing. " if journal.last_step == BUILD else ""
     return (
         f"'{opening.operation}' by {opening.user} began at {opening.started} and was cut off at step "
         f"'{journal.last_step}' (steps begun: {done}). {serves}'invoke recover --finish' runs it to its end; "

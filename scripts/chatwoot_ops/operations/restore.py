@@ -117,8 +117,8 @@ def restore(
 ) -> Restored:
     """Replaces the data by the source's; `identity` is a private key that was read already.
 
-    Raises BackupSetInvalidError or ReleaseRefusedError before anything is touched, ConfirmationMissingError when the
-    loss was not confirmed, RestoreFailedError when the old data serves, NothingServesError when it does not.
+    Raises BackupSetInvalidError or ReleaseRefusedError before anything is touched, ConfirmationMissingError without a
+    yes, RestoreFailedError (the old data serves), NothingServesError, IndexesMissingError (the new data serves).
     """
     identity = identity or opener(host, source, options)
     keys = fitting_keys(stack, host, source, options, identity)
@@ -127,12 +127,13 @@ def restore(
         _confirm(stack, host, source, options)
     noted = {"source": source.noted(), **asdict(options)}
     host.processes.secrets = (*host.processes.secrets, *keys.values())
+    own = with_keys(stack, keys)
     with changing(stack, host, "restore", noted, resume=resume) as change, host.timed() as spent:
         with host.timed() as until:
             make_ready(stack, host, change)
             with opened_source(stack, change, source, identity) as readable:
-                serving = _restore(with_keys(stack, keys), host, readable, options, change, keys)
-        end_swapped(with_keys(stack, keys), host, change, serving.target, serving.previous, serving.indexes)
+                serving = _restore(own, host, readable, options, change, keys)
+        end_swapped(own, host, change, serving.target, serving.previous, serving.indexes)
     seconds, notes = round(spent[0], 1), tuple(change.changed)
     return replace(serving.restored, seconds=seconds, notes=notes, serving_seconds=round(until[0], 1))
 

@@ -19,7 +19,7 @@ from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.containers import wait_until_answering, wait_until_healthy
-from chatwoot_ops.operations.indexes import build_while_serving
+from chatwoot_ops.operations.indexes import REMEDY, build_while_serving
 from chatwoot_ops.operations.migrate import prepare
 from chatwoot_ops.operations.queued_jobs import keep_jobs
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, drop_saved, put_settings_back
@@ -103,17 +103,24 @@ def end_swapped(  # noqa: PLR0917 - what a restore knows once its cluster serves
 ) -> None:
     """What is done while the new cluster serves: older clusters go, its WAL chain begins, its indexes are built.
 
-    Raises IndexesMissingError.
+    Where indexes are to come the journal stays from here on, until they are there. Raises IndexesMissingError.
     """
     since = host.clock.stamp()
-    clean_up(stack, host, change, target, previous)
+    if indexes:
+        change.owes(REMEDY)
+    _clean_up(stack, host, change, target, previous)
     begin_again(stack, host, change)
+    end_built(stack, host, change, indexes, since)
+
+
+def end_built(stack: Stack, host: Host, change: Change, indexes: Mapping[str, str], since: str) -> None:
+    """The last of it alone: the indexes, and then the copy of `.env` goes. Raises IndexesMissingError."""
     build_while_serving(stack, host, change, indexes, since)
     drop_saved(stack, BEFORE_RESTORE)
 
 
-def clean_up(stack: Stack, host: Host, change: Change, target: str, previous: str) -> None:
-    """Removes clusters older than the one before, and with them the way back of an earlier upgrade."""
+def _clean_up(stack: Stack, host: Host, change: Change, target: str, previous: str) -> None:
+    # An earlier upgrade's way back is among them.
     change.step("clean", "Removing clusters older than the one before")
     for name in (WAY_BACK, BEFORE_UPGRADE):
         drop_saved(stack, name)

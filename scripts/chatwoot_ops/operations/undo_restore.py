@@ -9,7 +9,7 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.upgrade import written_since
 from chatwoot_ops.operations.changing import changing
 from chatwoot_ops.operations.database import HIGH, ask_database
-from chatwoot_ops.operations.indexes import BUILD
+from chatwoot_ops.operations.indexes import wanted_of
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, drop_saved, put_settings_back
 from chatwoot_ops.operations.swapping import drop_staged, put_back
 
@@ -17,9 +17,9 @@ from chatwoot_ops.operations.swapping import drop_staged, put_back
 def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
     """What `recover --undo` does: the old cluster serves, and what was built beside it is gone.
 
-    Raises StackLockedError where customers wrote to the restored data while its indexes were built.
+    Raises StackLockedError where customers wrote to restored data that served already, with indexes still to come.
     """
-    if journal.reached(BUILD) and not journal.reached("put-back"):
+    if wanted_of(journal) and journal.reached("clean") and not journal.reached("put-back"):
         _refuse_loss(stack, host, journal)
     with changing(stack, host, "undo-restore", resume=journal) as change:
         facts, stopped = journal.facts("stage"), journal.facts("stop")
