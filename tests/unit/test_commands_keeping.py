@@ -74,6 +74,8 @@ def built(stack):
         ASK: staging.ask(stack, "op1", "SELECT 1;"),
         f"{ASK} ": staging.session(stack, "op1"),
         f"docker exec {BUILDER} pg_restore --jobs 2 {LOAD} /set/x.dump": staging.load(stack, "op1", "x.dump"),
+        f"docker exec -i {BUILDER} sh -c cat > /tmp/use.list && exec pg_restore --use-list=/tmp/use.list "
+        f'"$@" sh --jobs 2 {LOAD} /set/x.dump': staging.load(stack, "op1", "x.dump", "1; 2 3 TABLE x\n"),
         f"docker exec -i {BUILDER} pg_restore {LOAD}": staging.load_from_pipe(stack, "op1"),
         f"docker stop --time 120 {BUILDER}": staging.end(stack, "op1"),
         f"docker logs --tail 12 {BUILDER}": staging.last_words(stack, "op1"),
@@ -123,6 +125,7 @@ def of_scripts(stack):
     return (
         physical.able(stack, COMPOSE, "SELECT 1;"),
         physical.image_abilities(DB_IMAGE),
+        staging.outline(stack, "op1", "x.dump"),
         staging.place_files(stack),
         staging.list_files(stack),
         staging.list_sizes(stack),

@@ -25,7 +25,8 @@ from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import unchecked_stack
-from chatwoot_ops.operations.restore import RestoreOptions, restore, restore_from
+from chatwoot_ops.operations.restore import restore, restore_from
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, Given, bring_settings, keys_given
 from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from fakes import SPOKEN

@@ -67,10 +67,27 @@ def session(stack: Stack, operation: str) -> Command:
 LOAD = ("--no-owner", "--no-privileges", "--exit-on-error", "-h", "127.0.0.1")
 
 
-def load(stack: Stack, operation: str, name: str) -> Command:
-    """pg_restore of a custom or directory dump in the mounted folder, without the owners and grants it names."""
-    options = ("--jobs", str(JOBS), *LOAD, *where(stack))
-    argv = ("exec", container(stack, operation), "pg_restore", *options, f"{SET_FOLDER}/{name}")
+LAST_SECTION = "-- here the list ends"
+_OUTLINE = f"""pg_restore --list "$1" && echo '{LAST_SECTION}' && exec pg_restore --section=post-data --file=- "$1" """
+_LOAD_LISTED = 'cat > /tmp/use.list && exec pg_restore --use-list=/tmp/use.list "$@"'
+
+
+def outline(stack: Stack, operation: str, name: str) -> Command:
+    """Prints a dump's list of contents, the line LAST_SECTION, and its constraints and indexes as SQL."""
+    argv = ("exec", container(stack, operation), "sh", "-c", _OUTLINE, "sh", f"{SET_FOLDER}/{name}")
+    return docker(*argv, purpose="Reading what the dump holds", timeout=300)
+
+
+def load(stack: Stack, operation: str, name: str, use_list: str = "") -> Command:
+    """pg_restore of a custom or directory dump in the mounted folder, without the owners and grants it names.
+
+    With a `use_list` only the entries that it names.
+    """
+    options = ("--jobs", str(JOBS), *LOAD, *where(stack), f"{SET_FOLDER}/{name}")
+    if use_list:
+        argv = ("exec", "-i", container(stack, operation), "sh", "-c", _LOAD_LISTED, "sh", *options)
+        return docker(*argv, purpose="Loading the dump", timeout=HOURS, stdin=use_list)
+    argv = ("exec", container(stack, operation), "pg_restore", *options)
     return docker(*argv, purpose="Loading the dump", timeout=HOURS)
 
 
