@@ -9,7 +9,7 @@ import pytest
 
 from chatwoot_ops.adapters.age import identity_file, make_pair
 from chatwoot_ops.adapters.env_file import read_env_file, with_values
-from chatwoot_ops.commands import staging
+from chatwoot_ops.commands import stored_files
 from chatwoot_ops.errors import (
     BackupSetInvalidError,
     ConfirmationMissingError,
@@ -214,7 +214,7 @@ def test_stored_files_that_do_not_match_their_rows_never_serve(stack, well, volu
 
 def test_files_that_were_missing_when_the_set_was_made_are_no_failure(stack, well, volume):
     sealed(stack.backup_folder, storage=StorageProof(1, 8, 1, ("klmnopqrst",)))
-    well.processes.on("join -1 2", well.processes.run(staging.list_files(stack)).stdout.splitlines()[0] + "\n")
+    well.processes.on("join -1 2", well.processes.run(stored_files.list_files(stack)).stdout.splitlines()[0] + "\n")
     result = restore(stack, well, source_of_set(stack, "latest"), YES)
     assert result.storage.missing == ("klmnopqrst",)
     assert len(volume.swaps) == 1
