@@ -426,7 +426,8 @@ def restore(  # noqa: PLR0917 - each is a flag
 
     Example: invoke restore --set latest
     """
-    from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
+    from chatwoot_ops.operations.restore import intended_restore, restore_from
+    from chatwoot_ops.operations.restore_result import RestoreOptions
 
     options = RestoreOptions(yes, adopt, migrate, identity, settings, export_newer)
     where = {"set": set, "dump": dump, "storage": storage, "to": to, "before": to_before}

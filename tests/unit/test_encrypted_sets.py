@@ -39,7 +39,8 @@ from chatwoot_ops.operations.backup_sets import list_sets, verify_set
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import recover
-from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore, restore_from
+from chatwoot_ops.operations.restore import intended_restore, restore, restore_from
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_set
 from chatwoot_ops.operations.status import status
 from fakes import fake_host

@@ -27,7 +27,8 @@ from chatwoot_ops.model.verification import Level
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets, verify_set
 from chatwoot_ops.operations.held_files import ASKED, FIRST, OTHERWISE_ENCRYPTED
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from keeping import well_keeping
 from sets import DUMP, sealed

@@ -13,7 +13,8 @@ from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import verify_set
 from chatwoot_ops.operations.doctor import doctor
 from chatwoot_ops.operations.probes import files as probe
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_set
 from chatwoot_ops.operations.troubled_files import ask_where, list_file, told, troubled, where_question
 from keeping import well_keeping

@@ -7,7 +7,7 @@ from pathlib import Path
 from chatwoot_ops.commands import compose
 from chatwoot_ops.commands.database import where
 from chatwoot_ops.commands.docker import docker, labels
-from chatwoot_ops.commands.staging import LIST
+from chatwoot_ops.commands.stored_files import LIST
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 

@@ -12,7 +12,7 @@ from chatwoot_ops.operations.key_proof import KeyProved
 from chatwoot_ops.operations.pulling import Pulled
 from chatwoot_ops.operations.pushing import Pushed
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
-from chatwoot_ops.operations.restore import Restored
+from chatwoot_ops.operations.restore_result import Restored
 from chatwoot_ops.operations.rollback import RolledBack
 from chatwoot_ops.operations.upgrade import Upgraded
 
@@ -25,6 +25,7 @@ def drilled(result: Certificate) -> list[str]:
     return [
         *fake,
         f"{rows} came back, {result.files_proved} stored files proved",
+        *([f"It could be used after {result.usable_seconds} s."] if result.usable_seconds else []),
         f"{verdict}: {result.set} ({show_size(result.size_bytes)}) in {result.recovery_seconds} s.",
     ]
 
@@ -98,6 +99,7 @@ def restored(result: Restored) -> list[str]:
         f"{storage.proved} stored files proved, {against}",
         *result.notes,
         f"Restored {result.source} in {result.seconds} s; the database was away for {result.away_seconds} s of them.",
+        f"Its data served after {result.serving_seconds} s.",
     ]
 
 

@@ -45,6 +45,7 @@ def _status(status: Status) -> list[str]:
         *(f"volume     {name:<24} {size}" for name, size in status.volumes.items()),
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
+        *([f"indexes    {_missing(status.missing_indexes)}"] if status.missing_indexes else []),
         f"backup     {status.last_backup or 'none yet: type invoke backup'}",
         f"drill      {status.last_drill or 'none yet: type invoke drill'}",
         f"archive    {status.archive}",
@@ -57,6 +58,10 @@ def _pending(pending: tuple[str, ...] | str) -> str:
     if isinstance(pending, str):
         return pending
     return f"{len(pending)} pending: {', '.join(pending)}" if pending else "none pending"
+
+
+def _missing(missing: tuple[str, ...] | str) -> str:
+    return missing if isinstance(missing, str) else f"searching is slow without {', '.join(missing)}"
 
 
 def _set_up(result: SetUp) -> list[Text | str]:

@@ -13,7 +13,15 @@ from chatwoot_ops.operations.instance import RECORD_ANEW
 from chatwoot_ops.operations.keys import key_problems
 from chatwoot_ops.operations.lost_files import PlacedFiles, ask_staged, lost_in_set, lost_of, refuse_lost
 from chatwoot_ops.operations.source import Source
-from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
+from chatwoot_ops.operations.staging import (
+    Staged,
+    foreign_owners,
+    load,
+    read_plan,
+    read_staged,
+    start_cluster,
+    with_indexes,
+)
 from chatwoot_ops.operations.storage import files_in_volume, prove_files
 from chatwoot_ops.operations.stored_archives import place_archives
 from chatwoot_ops.operations.troubled_files import ask_where
@@ -23,11 +31,15 @@ from chatwoot_ops.operations.unpacking import unpack_cluster
 def build_cluster(stack: Stack, host: Host, source: Source, change: Change, cluster: str, *, migrate: bool) -> Staged:
     """A cluster under its final name that holds what the source promises, and no container that holds the volume.
 
+    Indexes that take long are left for when it serves; not where migrations follow, which may name any index.
     Raises BackupSetInvalidError naming every way in which it does not.
     """
     operation = change.opening.id
     change.step("stage", "Making a cluster beside the one that serves", cluster=cluster, operation=operation)
-    staged = (unpack_cluster if source.physical else _load_dump)(stack, host, source, change, cluster)
+    if source.physical:
+        staged = unpack_cluster(stack, host, source, change, cluster)
+    else:
+        staged = _load_dump(stack, host, source, change, cluster, early=not migrate)
     problems = (
         *_problems(source, staged, foreign_owners(stack, host, operation)),
         *key_problems(staged.samples, stack.settings.values),
@@ -45,17 +57,19 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
     return staged
 
 
-def _load_dump(stack: Stack, host: Host, source: Source, change: Change, cluster: str) -> Staged:
+def _load_dump(stack: Stack, host: Host, source: Source, change: Change, cluster: str, *, early: bool) -> Staged:
     operation = change.opening.id
     start_cluster(stack, host, operation, cluster, source.dump.parent)
     change.step("load", "Loading the dump")
-    load(stack, host, operation, source.dump)
+    plan = read_plan(stack, host, operation, source.dump, early=early)
+    load(stack, host, operation, source.dump, plan.use_list)
     change.step("prove", "Proving the new cluster")
-    return read_staged(stack, host, operation)
+    return with_indexes(stack, host, operation, read_staged(stack, host, operation), plan)
 
 
 def _problems(source: Source, staged: Staged, foreign: int) -> tuple[str, ...]:
     found = [f"{foreign} tables or sequences do not belong to Chatwoot's role"] if foreign else []
+    found += staged.index_problems
     if source.set is not None:
         wanted = source.set.manifest.data
         # What came after the set moved its sequences on.
@@ -82,7 +96,7 @@ def restore_files(stack: Stack, host: Host, source: Source, change: Change, stag
 
     Raises BackupSetInvalidError when a file is missing or wrong that was neither when the set was made.
     """
-    change.step("storage", "Restoring the stored files")
+    change.step("storage", "Restoring the stored files", indexes=staged.indexes, high=staged.high)
     if (archives := source.archives) is not None:
         place_archives(stack, host, archives)
     found = files_in_volume(stack, host)

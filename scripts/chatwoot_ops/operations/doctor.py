@@ -7,6 +7,7 @@ from chatwoot_ops.errors import SettingsInvalidError
 from chatwoot_ops.model.check import Check, failed, passed
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.budgets import budget_checks
+from chatwoot_ops.operations.indexes import indexes_check
 from chatwoot_ops.operations.key_proof import recipients_check
 from chatwoot_ops.operations.keys import keys_check
 from chatwoot_ops.operations.opening import Place, open_stack
@@ -31,6 +32,7 @@ def doctor(place: Place, host: Host) -> tuple[Check, ...]:
         return (*secrets, *found)
     host.processes.secrets = tuple(stack.settings.secrets().values())
     checks = (*secrets, passed("settings", "can work"), *preflight(stack, host), _cut_off(stack, host))
+    checks = (*checks, indexes_check(stack, host))
     checks = (*checks, recipients_check(stack), keys_check(stack, host), *budget_checks(stack, host))
     archive = asked("WAL archive", lambda: wal.archive(stack, host), "Type 'invoke status', then 'invoke up'")
     stored = asked(files.CHECK, lambda: files.stored(stack, host), "Type 'invoke status', then 'invoke up'")

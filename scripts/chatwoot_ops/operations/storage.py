@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import staging
+from chatwoot_ops.commands import stored_files
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.command import Command
@@ -101,7 +101,7 @@ def prove_files(found: Mapping[str, StoredFile], blobs: Mapping[str, tuple[int, 
 
 def files_in_volume(stack: Stack, host: Host) -> dict[str, StoredFile]:
     """Every file of the storage volume by its key, each read whole."""
-    return read_listing(host, staging.list_files(stack))
+    return read_listing(host, stored_files.list_files(stack))
 
 
 def read_listing(host: Host, command: Command) -> dict[str, StoredFile]:

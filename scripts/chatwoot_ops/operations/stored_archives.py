@@ -11,7 +11,7 @@ from typing import IO
 from chatwoot_ops.adapters.bridge import pulled
 from chatwoot_ops.adapters.files import read_unpacked
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import staging
+from chatwoot_ops.commands import stored_files
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import LIST_ARTIFACT, STORAGE_ARTIFACT, StorageProof
 from chatwoot_ops.model.stack import Stack
@@ -47,7 +47,7 @@ def place_archives(stack: Stack, host: Host, archives: Archives) -> None:
 
     Raises BackupSetInvalidError for one that is damaged, CommandFailedError where it cannot be unpacked.
     """
-    host.processes.feed(staging.place_files(stack), _as_one(archives))
+    host.processes.feed(stored_files.place_files(stack), _as_one(archives))
 
 
 def _as_one(archives: Archives) -> Iterator[bytes]:

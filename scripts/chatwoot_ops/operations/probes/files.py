@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import backup, staging
+from chatwoot_ops.commands import backup, stored_files
 from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.check import Check, passed, warned
 from chatwoot_ops.model.size import show_size
@@ -24,7 +24,7 @@ def stored(stack: Stack, host: Host) -> Check:
         session.send(BLOBS + "SELECT json_build_array();\n")
         session.close()
         rows = {key: size for key, (size, _) in read_blobs(session.read_line).items()}
-    listed = (line.split() for line in host.processes.run(staging.list_sizes(stack)).stdout.splitlines())
+    listed = (line.split() for line in host.processes.run(stored_files.list_sizes(stack)).stdout.splitlines())
     sizes = {key: int(size) for key, size in listed}
     missing, orphaned = sorted(rows.keys() - sizes.keys()), sorted(sizes.keys() - rows.keys())
     wrong = sorted(key for key in rows.keys() & sizes.keys() if rows[key] != sizes[key])
