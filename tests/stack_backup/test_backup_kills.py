@@ -9,47 +9,142 @@ import signal
 
 import pytest
 
+from kill_kinds import WAYS, kills_of
 from stack.tools import docker, wait_for
-from stack_backup.kills import (
-    BACKUP,
-    RESTORE,
-    UPGRADE,
-    Killed,
-    kill_and_end,
-    leaves_nothing_half,
-    matrix,
-    note,
-    state_of,
-)
-from stack_backup.support import cluster, kill_at, lost, sets
+from stack_backup.kills import Kill, Killed, end, kill_and_end, leaves_nothing_half, matrix, note, state_of
+from stack_backup.support import answers, cluster, kill_at, lost, sets
 
-BACKUP_SAMPLE = {("dump-database", "undo")}
-RESTORE_SAMPLE = {("load", "undo"), ("stop", "undo"), ("swap", "undo"), ("start", "finish")}
-UPGRADE_SAMPLE = {("copy-cluster", "undo"), ("prepare", "undo"), ("start", "finish")}
 TARGET = ("upgrade", "--to", "v4.15.1-ce", "--yes")
 
 
-@pytest.mark.parametrize(("step", "way"), matrix(BACKUP, BACKUP_SAMPLE))
+@pytest.mark.parametrize(("step", "way"), matrix("backup"))
 def test_a_backup_that_was_killed(standing, step, way):
     before = sets(standing)
-    kill_and_end(standing, ("backup",), step, way)
+    kill_and_end(standing, Kill("backup", step, way, ("backup",)))
     assert len(sets(standing)) == len(before) + (way == "finish")
     standing.invoke("backup", "--verify")
 
 
-@pytest.mark.parametrize(("step", "way"), matrix(RESTORE, RESTORE_SAMPLE))
+@pytest.mark.parametrize(("step", "way"), matrix("restore"))
 def test_a_restore_that_was_killed(standing, step, way):
-    kill_and_end(standing, ("restore", "--set", sets(standing)[0].name, "--yes"), step, way)
+    kill_and_end(standing, Kill("restore", step, way, ("restore", "--set", sets(standing)[0].name, "--yes")))
 
 
-@pytest.mark.parametrize(("step", "way"), matrix(UPGRADE, UPGRADE_SAMPLE))
+@pytest.mark.parametrize(("step", "way"), matrix("upgrade"))
 def test_an_upgrade_that_was_killed(old_standing, step, way):
-    kill_and_end(old_standing, TARGET, step, way)
+    kill_and_end(old_standing, Kill("upgrade", step, way, TARGET))
     after = {"finish": "v4.15.1-ce", "undo": "v4.14.2-ce"}[way]
     assert old_standing.settings["CHATWOOT_RELEASE"] == after
     if way == "finish":
         old_standing.invoke("rollback", "--yes")
         assert lost(old_standing, old_standing.in_set) == []
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("rollback"))
+def test_a_rollback_that_was_killed_goes_back_either_way(old_standing, step, way):
+    written = old_standing.client.write(f"before the upgrade whose rollback is ended by {way}")
+    old_standing.invoke(*TARGET)
+    end(old_standing, Kill("rollback", step, way, ("rollback", "--yes")), written)
+    assert old_standing.settings["CHATWOOT_RELEASE"] == "v4.14.2-ce"
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("restore --migrate"))
+def test_a_restore_of_an_older_release_that_was_killed_while_it_migrated(old_standing, step, way):
+    older = sets(old_standing)[0].name
+    old_standing.invoke(*TARGET)
+    task = ("restore", "--set", older, "--migrate", "--yes")
+    try:
+        kill_and_end(old_standing, Kill("restore --migrate", step, way, task))
+        assert old_standing.settings["CHATWOOT_RELEASE"] == "v4.15.1-ce"
+    finally:
+        # The next test wants the older release.
+        old_standing.remove()
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("restore with keys"))
+def test_a_restore_that_was_killed_as_it_put_the_keys_of_the_data_into_the_settings(standing, step, way):
+    known = standing.settings["SECRET_KEY_BASE"]
+    standing.set(SECRET_KEY_BASE="another" * 10)
+    task = ("restore", "--set", sets(standing)[0].name, "--identity", str(standing.identity), "--yes")
+    try:
+        kill_and_end(standing, Kill("restore with keys", step, way, task))
+        assert (standing.settings["SECRET_KEY_BASE"] == known) == (way == "finish")
+    finally:
+        standing.set(SECRET_KEY_BASE=known)
+        standing.invoke("up")
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("restore on an empty machine"))
+def test_a_restore_that_was_killed_as_it_made_network_and_volumes(standing, step, way):
+    written = standing.client.write(f"in no set, before all was lost, {way}")
+    task = ("restore", "--set", sets(standing)[0].name, "--yes")
+    standing.remove()
+    kill_at(standing, step, *task)
+    state = state_of(standing)
+    ended = standing.invoke("recover", f"--{way}")
+    served = "nothing, as before" if way == "undo" else f"{standing.settings['CHATWOOT_RELEASE']}, data of the set"
+    assert (standing.journal(), answers(standing)) == ("", 0 if way == "undo" else 200)
+    if way == "undo":
+        standing.invoke(*task)
+    standing.invoke("smoke", "--quick")
+    missing = lost(standing, [*standing.in_set, written])
+    assert missing == [written]
+    command, seconds = f"invoke recover --{way}", round(ended.seconds, 1)
+    note(Killed("restore on an empty machine", step, state, command, ended.code, len(missing) - 1, served, seconds))
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("up"))
+def test_an_up_that_was_killed(standing, step, way):
+    written = standing.client.write(f"before the stack was stopped, {step} {way}")
+    standing.compose("stop", "-t", "5")
+    end(standing, Kill("up", step, way, ("up",)), written)
+
+
+@pytest.mark.parametrize(("kind", "task"), [("down", ("down",)), ("migrate", ("migrate",))])
+@pytest.mark.matrix
+def test_other_tasks_that_were_killed(standing, kind, task):
+    for step, way in kills_of(kind):
+        kill_and_end(standing, Kill(kind, step, way, task))
+
+
+@pytest.mark.matrix
+def test_tasks_that_change_one_file_and_were_killed(standing, tmp_path):
+    for number, way in enumerate(WAYS):
+        name = sets(standing)[0].name
+        kill_and_end(standing, Kill("keep", "mark", way, ("keep", "--set", name)))
+        assert (sets(standing)[0] / "kept.json").exists() == (way == "finish")
+        standing.invoke("keep", "--set", name, "--off")
+        known = standing.settings["BACKUP_RECIPIENTS"]
+        task = ("backup.keys", "--to", str(tmp_path / f"key-{number}"), "--add")
+        kill_and_end(standing, Kill("backup.keys", "add-recipient", way, task))
+        assert (standing.settings["BACKUP_RECIPIENTS"] != known) == (way == "finish")
+        standing.set(BACKUP_RECIPIENTS=known)
+
+
+UNDONE = {
+    "undo of a backup": ("seal", ("backup",)),
+    "undo of a restore": ("start", ("restore", "--yes")),
+    "undo of an up": ("start", ("up",)),
+}
+
+
+@pytest.mark.parametrize("kind", UNDONE)
+@pytest.mark.matrix
+def test_an_undo_that_was_killed_too(standing, kind):
+    """Either way it is undone: that it was to be undone is in the journal."""
+    begun, task = UNDONE[kind]
+    for step, way in kills_of(kind):
+        written = standing.client.write(f"before {kind} was killed at {step} {way}")
+        kill_at(standing, begun, *task)
+        end(standing, Kill(kind, step, way, ("recover", "--undo")), written)
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("undo of an upgrade"))
+def test_an_undo_of_an_upgrade_that_was_killed_too(old_standing, step, way):
+    written = old_standing.client.write(f"before the undo of an upgrade was killed, {way}")
+    kill_at(old_standing, "prepare", *TARGET)
+    end(old_standing, Kill("undo of an upgrade", step, way, ("recover", "--undo")), written)
+    assert old_standing.settings["CHATWOOT_RELEASE"] == "v4.14.2-ce"
 
 
 def killed_in_the_middle(stack, task, container, code):

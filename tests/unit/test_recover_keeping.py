@@ -92,6 +92,17 @@ def test_undoing_a_restore_after_the_swap_puts_cluster_keys_and_an_empty_queue_b
     assert not (stack.state_folder / BEFORE_RESTORE).exists()
 
 
+def test_undoing_a_restore_cut_off_in_the_base_backup_of_its_new_chain_leaves_no_half_of_a_set(
+    place, stack, well, store, volume
+):
+    (stack.backup_folder / "x.partial").mkdir(parents=True)
+    volume.current = SECOND
+    cut_off(store, "restore", STAGE, STOP, Step("swap", "t"), Step("new-chain", "t"), Step("base-backup", "t"))
+    assert recover(place, well, undo=True).ended
+    assert volume.swaps == [FIRST]
+    assert list(stack.backup_folder.iterdir()) == []
+
+
 def test_undoing_a_restore_that_had_only_changed_the_keys_puts_them_back(place, stack, well, store, volume):
     save_settings(stack, BEFORE_RESTORE)
     new_values(place, SECRET_KEY_BASE="of-the-set-0123456789")

@@ -12,6 +12,7 @@ from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, WAL, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK
+from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_answering, wait_until_healthy
@@ -197,4 +198,6 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
         if facts:
             change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
             drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
+        # It may have been cut off while it took the base backup of a new WAL chain.
+        store_of(stack).drop_partials()
         drop_saved(stack, BEFORE_RESTORE)
