@@ -62,7 +62,6 @@ _SCHEDULE = "tests/unit/test_schedule.py kills it at each file: no container tak
 _DRILL = "tests/stack_backup/test_drill.py kills it: what it leaves is a throwaway stack, which recover removes"
 _VOLUMES = "all data is to go: tests/unit/test_recover.py finishes it, and sees that an undo is refused"
 _FAILED = "a restore or an upgrade that failed by itself: what is killed then is the same as in the rows of the undo"
-_OTHER_KIND = "the same step of the other kind is in the table, and a set is made by the same code"
 # (task, step) or a whole task, and why the table has no row of it.
 ELSEWHERE = {
     "setup": _SETUP,
@@ -77,7 +76,6 @@ ELSEWHERE = {
     ("migrate", "wait-for-data-migrations"): "it only waits: what is cut off there is over",
     ("restore", "put-back"): _FAILED,
     ("upgrade", "put-back"): _FAILED,
-    ("upgrade", "base-backup"): _OTHER_KIND,
     ("recover", "remove-volumes"): _SETUP,
     ("recover", "nothing"): "nothing has to be put back, and nothing is",
 }
