@@ -8,7 +8,7 @@ BACKUP = ("dump-database", "copy-storage", "seal-settings", "seal")
 PHYSICAL = ("base-backup", *BACKUP[1:])
 RESTORE = ("stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean")
 # What a restore with an archive does after itself: a new chain and its base backup.
-CHAIN = ("new-chain", *PHYSICAL)
+CHAIN = ("new-chain", "base-backup", "seal")
 # What a row's `operation` says: the task that it is of, and where it is killed.
 KINDS = {
     "backup": ("backup", BACKUP),

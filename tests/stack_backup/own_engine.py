@@ -1,11 +1,10 @@
 """A Docker Engine of the tests' own, which may be killed: its own data, socket, containerd, mounts and network.
 
-It shares nothing with the machine's engine: a second dockerd in one network namespace would flush the first one's rules.
+It shares nothing with the machine's engine: two daemons in one network namespace would flush each other's rules.
 """
 
 import ctypes
 import fcntl
-import os
 import shutil
 import signal
 import socket
@@ -78,12 +77,13 @@ def bring_images(engine, names, shared):
 def own_engine(folder, images, environment):
     """The engine that `docker` and every task speak to while the block runs, and the network that they are in."""
     shared = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").out.strip()
-    here = f"/proc/{os.getpid()}/ns/net"
-    with Path(here).open() as before, subprocess.Popen(("unshare", "--net", "--mount", "sleep", "infinity")) as holder:
+    here = Path("/proc/self/ns/net")
+    with here.open() as before, subprocess.Popen(("unshare", "--net", "--mount", "sleep", "infinity")) as holder:
         engine = OwnEngine(folder, holder.pid)
         try:
-            wait_for(lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != os.readlink(here), "namespaces", 10)
-            enter_network(f"/proc/{holder.pid}/ns/net")
+            inside = Path(f"/proc/{holder.pid}/ns/net")
+            wait_for(lambda: inside.readlink() != here.readlink(), "a network namespace", 10)
+            enter_network(inside)
             loopback_up()
             environment.setenv("DOCKER_HOST", engine.host)
             engine.start()

@@ -1,4 +1,4 @@
-"""`dockerd` killed in the middle of a task, one of the tests' own, and started again: recover ends it, nothing is lost."""
+"""`dockerd`, one of the tests' own, killed in the middle of a task and started again: recover ends it with no row lost."""
 
 import sys
 from contextlib import contextmanager
