@@ -9,6 +9,7 @@ import signal
 
 import pytest
 
+from fault_table import record
 from kill_kinds import WAYS, kills_of
 from stack.tools import docker, wait_for
 from stack_backup.kills import Kill, Killed, end, kill_and_end, leaves_nothing_half, matrix, note, state_of
@@ -147,9 +148,9 @@ def test_an_undo_of_an_upgrade_that_was_killed_too(old_standing, step, way):
     assert old_standing.settings["CHATWOOT_RELEASE"] == "v4.14.2-ce"
 
 
-def killed_in_the_middle(stack, task, container, code):
+def killed_in_the_middle(stack, kind, task, container, code):
     """The container that the task works with is killed while it works."""
-    written = stack.client.write(f"before the container of {task[0]} was killed")
+    written = stack.client.write(f"before the container of a {kind} was killed")
     before = cluster(stack)
     with stack.in_background(*task) as running:
         wait_for(lambda: docker("inspect", container(), check=False).code == 0 if container() else False, "it works")
@@ -169,33 +170,67 @@ def killed_in_the_middle(stack, task, container, code):
     serves = f"{stack.settings['CHATWOOT_RELEASE']}, data from before"
     seconds = round(ended.seconds, 1) if command == "invoke up" else 0.0
     seen = (state, command, running.returncode, len(missing), serves, seconds)
-    note(Killed(task[0], "its container", *seen))
+    note(Killed(kind, "its container", *seen))
 
 
-def test_the_one_off_container_of_a_restore_is_killed(standing):
+KINDS = [("", "logical"), pytest.param("physical ", "physical", marks=pytest.mark.matrix)]
+
+
+def set_of(stack, kind):
+    """The first set of a kind, made where there is none yet."""
+    if not [path for path in sets(stack) if path.name.endswith(kind)]:
+        stack.invoke("backup", "--kind", kind)
+    return next(path.name for path in sets(stack) if path.name.endswith(kind))
+
+
+@pytest.mark.parametrize(("prefix", "kind"), KINDS)
+def test_the_one_off_container_of_a_restore_is_killed(standing, prefix, kind):
     def one_off():
         name = f"name={standing.project}-restore-"
         return "".join(docker("ps", "-q", "--filter", name).out.split()[:1])
 
-    killed_in_the_middle(standing, ("restore", "--yes"), one_off, {26})
+    task = ("restore", "--set", set_of(standing, kind), "--yes")
+    killed_in_the_middle(standing, f"{prefix}restore", task, one_off, {26})
+    record("kills", "SIGKILL of the one-off database container", f"restore, {kind}", rows_lost=0)
 
 
-def test_the_database_is_killed_during_a_backup(standing):
+@pytest.mark.matrix
+@pytest.mark.parametrize(("prefix", "kind"), KINDS)
+def test_the_database_that_serves_is_killed_during_a_restore_and_is_replaced_all_the_same(standing, prefix, kind):
+    task = ("restore", "--set", set_of(standing, kind), "--yes")
+    written = standing.client.write(f"before the database was killed during a {kind} restore")
+    with standing.in_background(*task) as running:
+        wait_for(lambda: standing.journal() and standing.last_step() == "load", "it loads")
+        docker("kill", standing.container("chatwoot-db"))
+        state = state_of(standing)
+        out, _ = running.communicate(timeout=300)
+    assert running.returncode == 0, out
+    standing.invoke("smoke", "--quick")
+    leaves_nothing_half(standing)
+    assert lost(standing, [*standing.in_set, written]) == [written]
+    served = f"{standing.settings['CHATWOOT_RELEASE']}, data of the set"
+    note(Killed(f"{prefix}restore", "the database", state, "nothing had to", 0, 0, served, 0.0))
+    record("kills", "SIGKILL of the database container", f"restore, {kind}", rows_lost=0)
+
+
+@pytest.mark.parametrize(("prefix", "kind"), KINDS)
+def test_the_database_is_killed_during_a_backup(standing, prefix, kind):
     def dumping():
-        busy = standing.journal() and standing.last_step() == "dump-database"
+        busy = standing.journal() and standing.last_step() in {"dump-database", "base-backup"}
         return standing.container("chatwoot-db") if busy else ""
 
     before = sets(standing)
-    killed_in_the_middle(standing, ("backup",), dumping, {0, 22})
+    killed_in_the_middle(standing, f"{prefix}backup", ("backup", "--kind", kind), dumping, {0, 22})
     assert all(not path.name.endswith(".partial") for path in sets(standing))
     assert sets(standing)[: len(before)] == before
+    record("kills", "SIGKILL of the database container", f"backup, {kind}", rows_lost=0)
 
 
 @pytest.mark.matrix
 def test_the_one_off_container_of_an_upgrade_is_killed(old_standing):
     old_standing.set(CHATWOOT_FAKE_BOOT_SECONDS="5")
     try:
-        killed_in_the_middle(old_standing, TARGET, lambda: "".join(old_standing.one_offs()[:1]), {23})
+        killed_in_the_middle(old_standing, "upgrade", TARGET, lambda: "".join(old_standing.one_offs()[:1]), {23})
     finally:
         old_standing.set(CHATWOOT_FAKE_BOOT_SECONDS="0")
     assert old_standing.settings["CHATWOOT_RELEASE"] == "v4.14.2-ce"

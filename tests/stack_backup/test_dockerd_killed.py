@@ -1,4 +1,4 @@
-"""`dockerd`, one of the tests' own, killed in the middle of a task and started again: recover ends it with no row lost."""
+"""`dockerd`, one of the tests' own, killed in the middle of a task and started again: recover ends it; no row lost."""
 
 import sys
 from contextlib import contextmanager
