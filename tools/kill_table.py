@@ -11,10 +11,10 @@ DATA = REPOSITORY / "tests" / "stack" / "results" / "kill-table.json"
 PAGE = REPOSITORY / "docs" / "reference" / "kill-table.md"
 HEAD = """# The kill table
 
-Backup, restore and upgrade, killed by SIGKILL as soon as the journal line of a step was on disk; what was there then,
-and what ended it. After each, `up` refused (exit 12) until `recover` had run, the quick smoke check passed, and every
-message that had been acknowledged was looked for. A restore that is finished brings the set's data, as it was asked
-to: there the messages of the set are counted.
+Each task that changes something, killed by SIGKILL as soon as the journal line of a step was on disk; what was there
+then, and what ended it. After each, `up` refused (exit 12) until `recover` had run, the quick smoke check passed, and
+every message that had been acknowledged was looked for. A restore that is finished brings the set's data, as it was
+asked to: there the messages of the set are counted. Where a step is missing here, `tests/kill_kinds.py` says why.
 
 Made on {date} ({machine}) by `nox -s faults`; the data is `tests/stack/results/kill-table.json`. This page is made
 from it: do not edit it. The seconds are of a machine that did other work at the same time.

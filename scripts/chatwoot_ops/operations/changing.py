@@ -96,21 +96,21 @@ def _written_down(stack: Stack, change: Change) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         end_one_offs(stack, change.host)
-        if _close(change, "interrupted"):
+        if _close("interrupted", change):
             gone = InterruptedByOperatorError(f"Interrupted during {operation}", details=(ENGINE_GONE,), remedy=RECOVER)
             raise gone from error
         remedy = f"The stack can be used as it is; 'invoke {operation}' can be run again."
         raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
     except OpsError as error:
         end_one_offs(stack, change.host)
-        if _close(change, f"failed with {error.code}"):
+        if _close(f"failed with {error.code}", change):
             error.details = (*error.details, ENGINE_GONE)
             error.remedy = RECOVER
         raise
     change.store.close(change.opening, "done")
 
 
-def _close(change: Change, outcome: str) -> bool:
+def _close(outcome: str, change: Change) -> bool:
     """Ends the journal of what failed, unless it is needed yet; whether that is because no engine answers."""
     operation = change.opening.operation
     journal = change.store.read()
