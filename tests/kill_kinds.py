@@ -49,7 +49,6 @@ SAMPLE = {
     ("encrypted restore", "open", "undo"),
     ("encrypted restore", "load", "finish"),
     ("restore --to", "recover", "undo"),
-    ("restore --to", "base-backup", "undo"),
     ("upgrade", "copy-cluster", "undo"),
     ("upgrade", "prepare", "undo"),
     ("upgrade", "start", "finish"),
