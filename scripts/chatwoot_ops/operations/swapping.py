@@ -168,7 +168,8 @@ def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str
         drop_saved(stack, BEFORE_RESTORE)
     except OpsError as second:
         details = (*error.details, f"putting the old data back: {second.message}", *second.details)
-        remedy = f"The old cluster is in the volume as {previous or 'its root'}. Type 'invoke doctor'; see docs/runbooks/volume-lost.md."
+        place = f"The old cluster is in the volume as {previous or 'its root'}"
+        remedy = f"{place}. Type 'invoke doctor'; see docs/runbooks/volume-lost.md."
         raise NothingServesError(f"The restore failed: {error.message}", details=details, remedy=remedy) from error
 
 
@@ -187,13 +188,12 @@ def put_back(stack: Stack, host: Host, previous: str, saved: str) -> None:
 def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
     """What `recover --undo` does: the old cluster serves, and what was built beside it is gone."""
     with changing(stack, host, "undo-restore", resume=journal) as change:
-        facts, stopped = journal.facts("stage"), journal.facts("stop")
         if journal.reached("keys"):
             put_settings_back(stack, BEFORE_RESTORE)
-        if stopped:
+        if stopped := journal.facts("stop"):
             change.step("put-back", "Putting the old cluster back", previous=stopped["previous"])
             put_back(stack, host, str(stopped["previous"]), BEFORE_RESTORE)
-        if facts:
+        if facts := journal.facts("stage"):
             change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
             drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
         store_of(stack).drop_partials()  # of the base backup that a new WAL chain begins with
