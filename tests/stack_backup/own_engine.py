@@ -48,7 +48,9 @@ class OwnEngine:
         inside = ("nsenter", "--target", str(self.holder), "--net", "--mount")
         places = ("--pidfile", "docker.pid"), ("--exec-root", "exec"), ("--data-root", "data")
         own = [part for flag, name in places for part in (flag, str(self.folder / name))]
-        (self.folder / "docker.pid").unlink(missing_ok=True)
+        # Left by a killed one, which would wait for a containerd that is gone; scripts/install-docker does the same.
+        for left in ("docker.pid", "exec/containerd/containerd.pid"):
+            (self.folder / left).unlink(missing_ok=True)
         with (self.folder / "dockerd.log").open("ab") as log:
             argv = (*inside, "dockerd", "--host", self.host, *own)
             self.daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
