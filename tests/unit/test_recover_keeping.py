@@ -157,6 +157,17 @@ def test_undoing_an_upgrade_to_which_customers_wrote_is_refused(place, well, sto
     assert store.read()
 
 
+def test_the_database_is_started_before_it_is_asked_whether_somebody_wrote_to_the_new_release(
+    place, well, store, volume
+):
+    cut_off(store, "upgrade", UPGRADE_STOP, PIN, START)
+    assert recover(place, well, undo=True).ended
+    lines = [f"{line}\n{each.stdin}" for line, each in zip(well.processes.lines, well.processes.ran, strict=True)]
+    started = next(number for number, line in enumerate(lines) if line.startswith("compose up"))
+    asked = next(number for number, line in enumerate(lines) if "coalesce(max(id), 0)" in line)
+    assert started < asked
+
+
 def test_an_undo_that_was_begun_is_ended_and_the_rows_are_not_asked_about_again(place, stack, well, store, volume):
     save_settings(stack, BEFORE_UPGRADE)
     well.processes.on("coalesce(max(id), 0)", code=2)

@@ -27,7 +27,7 @@ KEPT = frozenset(
 # What these left half done, only the engine can put right: where it is gone, their journal waits for it.
 NEED_ENGINE = frozenset({"setup", "restore", "upgrade", "rollback", "undo-setup", "undo-restore", "undo-upgrade"})
 ENGINE_GONE = "The Docker Engine does not answer, so nothing could be cleaned up or put back"
-RECOVER = "Start it again, then type 'invoke recover --undo' or 'invoke recover --finish'."
+RECOVER = "Start it again, type 'invoke recover --undo' or 'invoke recover --finish', and then 'invoke up'."
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved
 from chatwoot_ops.operations.smoke import require_smoke, smoke
-from chatwoot_ops.operations.swapping import drop_staged, put_back
+from chatwoot_ops.operations.swapping import drop_staged, put_back, start_data
 from chatwoot_ops.operations.upgrade import HIGH, Move, clean_up, customers_wrote, serve, upgrade
 from chatwoot_ops.operations.upgrade_plan import moved_to
 
@@ -128,6 +128,9 @@ def _way_back_of(journal: Journal) -> WayBack:
 
 
 def _refuse_loss(stack: Stack, host: Host, journal: Journal, way_back: WayBack) -> None:
+    if journal.reached("start"):
+        # Where the engine died or the machine was cut off, the database that is asked may be down.
+        start_data(stack, host)
     wrote = customers_wrote(stack, host, journal, way_back)
     if wrote:
         text = f"Customers wrote to the new release ({wrote}); undoing the upgrade would lose that"
