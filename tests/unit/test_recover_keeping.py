@@ -140,11 +140,15 @@ def test_an_upgrade_that_was_cut_off_before_it_stopped_anything_only_drops_its_h
 def test_undoing_an_upgrade_puts_cluster_and_release_back(place, stack, well, store, volume, steps):
     save_settings(stack, BEFORE_UPGRADE)
     new_values(place, CHATWOOT_RELEASE="v4.15.2-ce")
+    (stack.state_folder / WAY_BACK).write_text(to_json(BACK))
     volume.current = SECOND
     cut_off(store, "upgrade", *steps)
     assert recover(place, well, undo=True).ended
     assert volume.swaps == [FIRST]
     assert values_of(place)["CHATWOOT_RELEASE"] == "v4.15.1-ce"
+    # There is nothing to roll back any more.
+    assert not (stack.state_folder / WAY_BACK).exists()
+    assert not (stack.state_folder / BEFORE_UPGRADE).exists()
 
 
 def test_undoing_an_upgrade_to_which_customers_wrote_is_refused(place, well, store, volume):

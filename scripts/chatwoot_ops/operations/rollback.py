@@ -119,6 +119,9 @@ def undo_upgrade(stack: Stack, host: Host, journal: Journal) -> None:
             host.processes.run(compose.stop(stack, host.compose, RAILS))
             put_back(stack, host, str(stopped["previous"]), BEFORE_UPGRADE)
             drop_staged(stack, host, journal.opening.id, str(stopped["cluster"]))
+            # One that was cut off at its very end had noted a way back already: there is none to go.
+            drop_saved(stack, WAY_BACK)
+            drop_saved(stack, BEFORE_UPGRADE)
         store_of(stack).drop_partials()
 
 
