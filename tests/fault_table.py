@@ -69,6 +69,6 @@ def _write(row, machine, results):
 @contextmanager
 def _alone(results):
     results.parent.mkdir(parents=True, exist_ok=True)
-    with Path(f"/dev/shm/{results.name}.lock").open("w", encoding="utf-8") as lock:  # noqa: S108 - never in the repository
+    with Path(f"/dev/shm/{results.name}.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

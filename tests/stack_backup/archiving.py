@@ -39,6 +39,17 @@ def checks(stack):
     return {each["name"]: each for each in found if each["name"].startswith("WAL")}
 
 
+def writes(stack):
+    """What the smoke check, which fails, says of writes that wait."""
+    found = json.loads(stack.invoke("smoke", "--quick", "--json", code=25).out)["result"]
+    return next(each for each in found if each["name"] == "writes")
+
+
+def archive_line(stack):
+    """What status says of the archive."""
+    return json.loads(stack.invoke("status", "--json", code=None).out)["result"]["archive"]
+
+
 SIGNAL = """
 for each in /proc/[0-9]*; do
   case $(tr '\\0' ' ' < "$each/cmdline" 2>/dev/null) in pg_receivewal*) kill -"$0" "${each#/proc/}" ;; esac

@@ -8,7 +8,17 @@ import pytest
 
 from fault_table import record
 from stack.tools import docker, wait_for
-from stack_backup.archiving import PHYSICAL, RECEIVER, a_write, archiving_stack, chains, checks, lose_the_database
+from stack_backup.archiving import (
+    PHYSICAL,
+    RECEIVER,
+    a_write,
+    archive_line,
+    archiving_stack,
+    chains,
+    checks,
+    lose_the_database,
+    writes,
+)
 from stack_backup.kills import Kill, kill_and_end, matrix
 from stack_backup.support import FAKE, lost, sets, writing
 
@@ -49,7 +59,7 @@ def test_a_dead_receiver_under_write_load_cannot_fill_the_disk_and_a_new_chain_b
     begun = stack.sql("SELECT pg_current_wal_lsn() FROM (SELECT pg_reload_conf()) reloaded")
     docker("kill", stack.container(RECEIVER))
     sizes, written = [], 0
-    while written < 8 * KEPT:
+    while written < 6 * KEPT:
         stack.sql(LOAD)
         sizes.append(int(stack.sql("SELECT sum(size) FROM pg_ls_waldir()")))
         stack.sql("CHECKPOINT")
@@ -58,7 +68,7 @@ def test_a_dead_receiver_under_write_load_cannot_fill_the_disk_and_a_new_chain_b
     stack.sql("DROP TABLE load")
     assert max(sizes) <= KEPT + 64 * 1024**2 + 3 * SEGMENT < written
     assert stack.sql("SELECT wal_status FROM pg_replication_slots") == "lost"
-    said = stack.invoke("status", code=None).out
+    said = archive_line(stack)
     assert "NO RECEIVER" in said
     assert "is LOST" in said
     slot = checks(stack)["WAL slot"]
@@ -104,10 +114,11 @@ FAULTS = {
 def said_while_it_waits(stack, writer):
     time.sleep(11)
     assert writer.poll() is None
-    assert "1 writes WAIT for it" in stack.invoke("status", code=None).out
-    smoke = stack.invoke("smoke", "--quick", code=25).out
-    assert "wait for the WAL receiver" in smoke
-    assert "WAL_ARCHIVE=async" in smoke
+    assert "1 writes WAIT for it" in archive_line(stack)
+    said = writes(stack)
+    assert (said["outcome"], said["seen"].partition(":")[0]) == ("fail", "wait for the WAL receiver")
+    assert "1 writes WAIT for it" in said["seen"]
+    assert "WAL_ARCHIVE=async" in said["remedy"]
 
 
 @pytest.mark.parametrize("mode", ["async", "sync"])
