@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,15 @@ from it: do not edit it. The seconds are of a machine that did other work at the
 """
 
 
+NOT_RUN: dict[str, tuple[str, ...]] = runpy.run_path(str(REPOSITORY / "tests" / "kill_kinds.py"))["NOT_RUN"]
+
+
 def page(found: dict[str, Any]) -> str:
-    """The page's text."""
+    """The page's text; it ends with the kills that are written and that no machine has run yet."""
     head = HEAD.format(date=found["date"], machine=found["machine"])
-    return head + "".join(_line(row) for row in found["rows"])
+    waiting = [f"- {kind}: {', '.join(f'`{step}`' for step in steps)}\n" for kind, steps in NOT_RUN.items()]
+    rest = ["\n## Not run yet\n\n", *waiting] if waiting else []
+    return head + "".join([*map(_line, found["rows"]), *rest])
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from kill_kinds import ELSEWHERE, KINDS, SAMPLE, kills_of
+from kill_kinds import ELSEWHERE, KINDS, NOT_RUN, SAMPLE, kills_of
 from test_docs_reference import ROOT, entries, load, read
 
 TOOL = load(ROOT / "tools/kill_table.py")
@@ -29,11 +29,19 @@ def without_a_row(steps, kinds, elsewhere):
 
 
 def lacking(rows):
-    """Each step of a task that has no row, of either way out, and the rows of which there is no such kill."""
-    rows = [row for row in rows if row["step"] not in NO_STEP]
-    wanted = {(KINDS[kind][0], step, f"invoke recover --{way}") for kind in KINDS for step, way in kills_of(kind)}
-    there = {(KINDS[row["operation"]][0], row["step"], row["ended_by"]) for row in rows}
-    return sorted(wanted ^ there)
+    """Of each kind the steps that lack a row, of one way out or of both."""
+    there = {(row["operation"], row["step"], row["ended_by"]) for row in rows}
+    without = {
+        kind: [step for step, way in kills_of(kind) if (kind, step, f"invoke recover --{way}") not in there]
+        for kind in KINDS
+    }
+    return {kind: tuple(dict.fromkeys(steps)) for kind, steps in without.items() if steps}
+
+
+def strange(rows):
+    """The rows of which there is no such kill."""
+    known = {(kind, step) for kind, (_, steps) in KINDS.items() for step in (*steps, *NO_STEP)}
+    return [row for row in rows if (row["operation"], row["step"]) not in known]
 
 
 def rows():
@@ -58,13 +66,21 @@ def test_no_reason_is_given_for_what_does_not_exist_or_is_in_the_table():
     assert {each for each in ELSEWHERE if isinstance(each, tuple)} <= steps - killed
 
 
-def test_the_committed_table_has_every_step_of_every_task_and_no_other():
-    assert lacking(rows()) == []
+def test_the_committed_table_has_every_kill_but_those_that_are_said_not_to_have_run_yet_and_no_other():
+    assert lacking(rows()) == NOT_RUN, "type 'nox -s faults', or take from NOT_RUN in tests/kill_kinds.py what has run"
+    assert strange(rows()) == []
 
 
-def test_a_step_without_a_row_and_a_row_without_a_step_are_found():
-    renamed = [{**row, "step": "polish"} if row["step"] == "mark" else row for row in rows()]
-    assert {each[1] for each in lacking(renamed)} == {"mark", "polish"}
+def test_a_kill_without_a_row_and_a_row_without_a_kill_are_found():
+    whole = [
+        {"operation": kind, "step": step, "ended_by": f"invoke recover --{way}"}
+        for kind in KINDS
+        for step, way in kills_of(kind)
+    ]
+    assert (lacking(whole), strange(whole)) == ({}, [])
+    assert lacking(whole[1:]) == {whole[0]["operation"]: (whole[0]["step"],)}
+    stranger = {**whole[0], "step": "polish"}
+    assert strange([*whole, stranger]) == [stranger]
 
 
 def test_what_runs_by_default_is_part_of_the_matrix():
