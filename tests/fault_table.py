@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chatwoot_ops.errors import OpsError
+
 RESULTS = Path(__file__).parent / "stack" / "results" / "fault-table.json"
 
 
@@ -29,6 +31,15 @@ class Fault:
     @property
     def key(self):
         return self.area, self.fault, self.on
+
+
+def refusal_of(act):
+    """The documented error that this ends with, None where it is done; whatever else it raises is a bug."""
+    try:
+        act()
+    except OpsError as error:
+        return error
+    return None
 
 
 SEEN: dict[tuple[str, str, str], Fault] = {}

@@ -39,14 +39,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             fault(self, body)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _act
-
     def _answer(self, status, headers, content, *, sent=None, length=None):
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in HOP:
                 self.send_header(name, value)
-        whole = dict((name.lower(), value) for name, value in headers).get("content-length", "0")
+        whole = {name.lower(): value for name, value in headers}.get("content-length", "0")
         self.send_header("Content-Length", str(length if length is not None else whole))
         self.end_headers()
         if self.command != "HEAD":
@@ -60,6 +58,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """Nobody reads it."""
+
+
+for _method in ASKED:
+    setattr(_Handler, f"do_{_method}", _Handler._act)
 
 
 class LyingLine:

@@ -59,7 +59,7 @@ class Disk:
         self.image, self.root = self.folder / "disk", self.folder / "mounted"
         with self.image.open("wb") as file:
             file.truncate(MEGABYTES * 1024**2)
-        _run("mkfs.ext4", "-q", "-b", 1024, "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
+        _run("mkfs.ext4", "-q", "-m", 0, "-b", 1024, "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image)
 
     @contextmanager
     def at_risk(self, monkeypatch):

@@ -12,12 +12,14 @@ PAGE = REPOSITORY / "docs" / "reference" / "fault-table.md"
 HEAD = """# The fault table
 
 What was broken on purpose, how often, and what came of it.
-A case is survived when nothing live changed that should not, nothing damaged passed as good, and the tool said so in clear words with its documented exit code.
+A case is survived when nothing live changed that should not, nothing damaged passed as good,
+and what could not be done was said in clear words with its documented exit code.
 Faults tried: {cases}. Faults survived: {survived}. Rows lost: {lost}.
 Where no row count stands, the fault met a set, a bucket or a state folder and no database was at stake.
 Kills at each journal step have [a table of their own](kill-table.md).
 
-Made on {machine} by `nox -s faults`; the data is `tests/stack/results/fault-table.json`, each row with the day it was seen. This page is made from it: do not edit it.
+Made on {machine} by `nox -s faults`; the data is `tests/stack/results/fault-table.json`.
+This page is made from it: do not edit it.
 """
 COLUMNS = "| what was broken | where | cases | survived | rows lost | date |\n|---|---|---|---|---|---|\n"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import checksum_problems, read_set
+from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, SETTINGS_ARTIFACT, Encryption
 from sets import encrypted, sealed, sealed_physical
 
@@ -89,7 +90,10 @@ class Pair:
 
 def is_what_it_was(path, whole):
     """Whether a set says and holds the same as a whole one, whatever its manifest looks like."""
-    found = read_set(path)
+    try:
+        found = read_set(path)
+    except BackupSetInvalidError:
+        return False
     return found.manifest == read_set(whole).manifest and not checksum_problems(found)
 
 

@@ -12,12 +12,11 @@ from chatwoot_ops.adapters.backup_store import checksum_problems, read_set
 from chatwoot_ops.adapters.clock import Clock
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.remote_store import RemoteStore, client_of
-from chatwoot_ops.errors import OpsError
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.pulling import pull
 from chatwoot_ops.operations.pushing import push
-from fault_table import record
+from fault_table import record, refusal_of
 from lying_line import FAULTS, LyingLine, possible
 from s3_server import SECRET_KEY, s3_server
 from sets import sealed
@@ -117,18 +116,16 @@ def machine(tmp_path, server, line):
 
 
 def survives(machine, task, fault, when):
-    """Plays one case: whatever comes of it is right or is refused, nothing passes that is not, and the next try ends it."""
+    """Plays one case: what comes of it is right or is refused, nothing passes that is not, and the next try ends it."""
     machine.begin(task)
     machine.line.set(fault, when)
-    try:
-        machine.act(task)
-    except OpsError as error:
+    error = refusal_of(lambda: machine.act(task))
+    if error:
         assert error.code in CODES[task], error
         assert error.remedy or error.details
         assert SECRET_KEY not in f"{error.message}{error.details}{error.remedy}"
         _nothing_passes(machine, task)
     else:
-        machine.line.set()
         assert machine.right_there()
         assert machine.content() == machine.before
     assert store_of(machine.stack, machine.host).read() is None

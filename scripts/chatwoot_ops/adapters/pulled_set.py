@@ -30,7 +30,7 @@ class PulledSet:
         ensure_private_folder(self._partial)
 
     def has(self, artifact: Artifact) -> bool:
-        """Whether this artifact arrived earlier, whole; then it is on disk, also where its fetcher was killed before."""
+        """Whether this artifact arrived earlier, whole; then it is on disk, also where its fetcher was killed."""
         if artifact_problem(self._partial, artifact):
             return False
         sync_file(self._partial / artifact.name)

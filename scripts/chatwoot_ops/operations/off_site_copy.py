@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatwoot_ops.adapters.backup_store import checksum_problems
-from chatwoot_ops.adapters.pulled_set import digest_of
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.pulled_set import digest_of
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet
 from chatwoot_ops.model.remote import CLAIM, readable
 from chatwoot_ops.operations.remote import Bucket
-
 
 # How long it may take from a look at a name to what is written because of it, where the server sees to nothing.
 SETTLED_SECONDS = 5
