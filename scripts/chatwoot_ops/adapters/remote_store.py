@@ -86,13 +86,13 @@ class RemoteStore:
         except AbsentError:
             return None
 
-    def put_new(self, name: str, content: str) -> None:
-        """Writes a small object unless one of this name is there.
+    def put_new(self, name: str, content: str) -> bool:
+        """Writes a small object unless one of this name is there; whether none was there when it was looked for.
 
         Who wrote it is to be read back: a server may not know the condition, and an answer may get lost.
         """
         if self.text(name) is not None:
-            return
+            return False
         with _asked(f"writing {name}"):
             try:
                 self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode(), IfNoneMatch="*")
@@ -101,6 +101,22 @@ class RemoteStore:
                     self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode())
                 elif _code(error) not in _TAKEN:
                     raise
+        return True
+
+    def refuses_another(self, name: str, content: str) -> bool:
+        """Whether the server itself keeps a second object of a name from replacing the first, tried with its content.
+
+        Servers that do not know the condition say so, or ignore it and write.
+        """
+        with _asked(f"writing {name}"):
+            try:
+                self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode(), IfNoneMatch="*")
+            except ClientError as error:
+                if _code(error) in _TAKEN:
+                    return True
+                if _code(error) not in _NOT_KNOWN:
+                    raise
+        return False
 
     def put(self, name: str, content: str) -> None:
         """Writes a small object."""

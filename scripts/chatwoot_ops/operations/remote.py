@@ -67,10 +67,15 @@ class Bucket:
 
         Raises BackupSetInvalidError where it is absent, damaged, or names another set than the one it lies with.
         """
-        found = parse_manifest(self.manifest_text(instance, name))
+        return self.manifest_as_written(instance, name)[0]
+
+    def manifest_as_written(self, instance: str, name: str) -> tuple[Manifest, str]:
+        """The same with its text, of one reading: another one may bring something else."""
+        text = self.manifest_text(instance, name)
+        found = parse_manifest(text)
         if (found.instance, found.name) != (instance, name):
             raise BackupSetInvalidError(f"The manifest of {name} at the remote is that of {found.name}")
-        return found
+        return found, text
 
 
 def open_bucket(stack: Stack, host: Host) -> Bucket:
