@@ -562,14 +562,17 @@ def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = Fal
 @task(
     help={
         "set": "Which backup set: its name, latest, or a path to its folder.",
-        "identity": "File with the age private key that opens the set's settings and keys.",
-        "settings": "A copy of the .env that the data was made with, instead of --identity.",
+        "from-remote": "Take the set straight from BACKUP_REMOTE; what was fetched is removed afterwards.",
+        "identity": "File with the age private key that opens the set, or - to type it.",
+        "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
+        "file with the BACKUP_REMOTE settings.",
         "json": "One JSON object on standard output.",
     }
 )
 def drill(
     _: Context,
     set: str = "latest",  # noqa: A002 - the flag's name
+    from_remote: bool = False,
     identity: str = "",
     settings: str = "",
     json: bool = False,
@@ -583,7 +586,7 @@ def drill(
     from chatwoot_ops.operations.drill import DrillOptions
     from chatwoot_ops.operations.drill import drill as run
 
-    options = DrillOptions(set, identity, settings)
+    options = DrillOptions(set, identity, settings, from_remote)
     perform(lambda place, host: run(place, host, options, drill_page), json=json, failing=ChecksFailedError.code)
 
 

@@ -52,11 +52,12 @@ def verified(result: BackupSet) -> list[str]:
 def drilled(result: Certificate) -> list[str]:
     """A drill that ended."""
     fake = ["A FAKE of Chatwoot ran, not a real one."] if result.fake else []
-    rows = f"{result.rows} rows in {result.tables} tables" if result.tables else "Every file of the cluster"
     verdict = "The drill passed" if result.passed else "The drill FAILED"
+    origin = [f"The set came from {result.origin}."] if result.origin else []
     return [
         *fake,
-        f"{rows} came back, {result.files_proved} stored files proved",
+        *origin,
+        f"{result.rows} rows in {result.tables} tables came back, {result.files_proved} stored files proved",
         f"{verdict}: {result.set} ({show_size(result.size_bytes)}) in {result.recovery_seconds} s.",
     ]
 

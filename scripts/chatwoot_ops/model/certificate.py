@@ -19,7 +19,8 @@ class Certificate:
 
     `recovery_seconds` run from the start of the restore to the last proof; 0 where it did not come so far.
     `size_bytes` is the set's size, `files_proved` counts stored files proved by size and MD5, and `fake` is true where
-    a stand-in ran in Chatwoot's place.
+    a stand-in ran in Chatwoot's place. `origin` is where the set came from, "" for this machine; the recovery time of
+    one from off-site counts its way here.
     """
 
     set: str
@@ -39,6 +40,7 @@ class Certificate:
     image: str
     fake: bool
     why: str = ""
+    origin: str = ""
     format: int = FORMAT
 
 
@@ -56,6 +58,8 @@ def parse_certificate(text: str) -> Certificate:
         raw = json.loads(text)
         if raw["format"] != FORMAT:
             raise ValueError(f"it is of format {raw['format']}, this version knows {FORMAT}")
+        # Certificates of earlier versions do not say where the set came from.
+        raw.setdefault("origin", "")
         values: dict[str, Any] = {each.name: _value(raw, each.name, str(each.type)) for each in fields(Certificate)}
         if any(datetime.fromisoformat(values[name]).tzinfo is None for name in ("began", "ended")):
             raise ValueError("it holds a time of no time zone")

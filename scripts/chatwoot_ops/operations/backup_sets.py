@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from chatwoot_ops.adapters.age import Identity
-from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified
+from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_lock import reading
+from chatwoot_ops.adapters.set_notes import mark_verified
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, STORAGE_ARTIFACT, BackupSet
@@ -63,7 +65,11 @@ def verify_set(
     checksums only, and both note and result say so. Raises BackupSetInvalidError naming everything that is wrong.
     """
     backup_set = store_of(stack).find(name)
-    identity = identity_of(host, given)
+    with reading(backup_set):
+        return _verify_set(stack, host, backup_set, level, identity_of(host, given))
+
+
+def _verify_set(stack: Stack, host: Host, backup_set: BackupSet, level: Level, identity: Identity | None) -> BackupSet:
     if identity is not None and backup_set.encrypted_artifacts:
         opener_of_set(backup_set, identity)
     host.reporter.step(f"Verifying {backup_set.manifest.name}")

@@ -5,22 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from chatwoot_ops.adapters.backup_store import mark_off_site
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_notes import mark_off_site_ended
 from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.retention import Candidate, decide
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import changing
-from chatwoot_ops.operations.prune import (
-    BEFORE_UPGRADE,
-    Pruned,
-    PrunedSet,
-    agreed,
-    note_of_the_way_back,
-    policy_of,
-)
+from chatwoot_ops.operations.protection import BEFORE_UPGRADE, note_of_the_way_back
+from chatwoot_ops.operations.prune import Pruned, PrunedSet, agreed, policy_of
 from chatwoot_ops.operations.remote import RemoteSet, list_remote, open_bucket
 
 
@@ -71,11 +65,11 @@ def prune_remote(stack: Stack, host: Host, *, yes: bool = False, resume: Journal
         for name in removed:
             change.step("remove-copy", f"Removing the copy of {name}", name=name)
             bucket.remove_copy(own, name)
-            _forget(here, name)
+            _forget(here, name, host.clock.stamp())
     return replace(plan, removed=removed)
 
 
-def _forget(here: tuple[BackupSet, ...], name: str) -> None:
+def _forget(here: tuple[BackupSet, ...], name: str, at: str) -> None:
     for each in here:
         if each.manifest.name == name:
-            mark_off_site(each, "")
+            mark_off_site_ended(each, at)

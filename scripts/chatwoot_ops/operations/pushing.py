@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
-from chatwoot_ops.adapters.backup_store import mark_off_site
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_lock import reading
+from chatwoot_ops.adapters.set_notes import mark_off_site, off_site_note
 from chatwoot_ops.errors import BackupFailedError, BackupSetInvalidError, CommandFailedError, OpsError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact
 from chatwoot_ops.model.journal import Journal
@@ -52,7 +52,11 @@ def push(stack: Stack, host: Host, name: str = "latest", *, resume: Journal | No
     when the copy could not be made or is not what was sent. The set here stays as it is either way.
     """
     copy = Copy(open_bucket(stack, host), store_of(stack).find(name))
-    with changing(stack, host, "push", {"set": copy.set.path}, resume=resume) as change, host.timed() as spent:
+    with (
+        reading(copy.set),
+        changing(stack, host, "push", {"set": copy.set.path}, resume=resume) as change,
+        host.timed() as spent,
+    ):
         try:
             sent, said = _push(copy, host, change)
         except BackupSetInvalidError:
@@ -76,7 +80,7 @@ def _push(copy: Copy, host: Host, change: Change) -> tuple[int, tuple[str, ...]]
     change.step("publish", "Writing the manifest of the copy")
     publish(copy)
     change.step("mark", "Noting that the set is off-site")
-    note = json.dumps({"at": host.clock.stamp(), "remote": f"{url}/{copy.set.manifest.instance}/{name}"}) + "\n"
+    note = off_site_note(host.clock.stamp(), f"{url}/{copy.set.manifest.instance}/{name}")
     store.put(f"{copy.folder}/{OFF_SITE}", note)
     mark_off_site(copy.set, note)
     return sent, (*again, *abandoned(copy), *warnings(copy))

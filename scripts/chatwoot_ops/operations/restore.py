@@ -8,6 +8,7 @@ from functools import partial
 
 from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_lock import reading
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import ConfirmationMissingError, OpsError
 from chatwoot_ops.model.backup_set import StorageProof
@@ -76,23 +77,33 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
 
     Raises what restore raises before it touches anything.
     """
-    where, settings = brought_near(place, host, where, options.settings)
-    options = replace(options, settings=settings)
+    with brought_near(place, host, where, options.settings) as (near, settings):
+        return _intended(place, host, near, replace(options, settings=settings))
+
+
+def _intended(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
     stack = open_with(place, host)
     source = named_source(stack, host, where)
-    keys = fitting_keys(stack, host, source, options, opener(host, source, options))
+    with reading(source.set):
+        keys = fitting_keys(stack, host, source, options, opener(host, source, options))
+        loss = loss_of_restore(stack, host, source)
     brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
-    return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
+    return Intended((f"{source.name} in place of the running data", *brought, *loss))
 
 
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
-    where, settings = brought_near(place, host, where, options.settings)
-    options = replace(options, settings=settings)
+    with brought_near(place, host, where, options.settings) as (near, settings):
+        return _restore_near(place, host, near, replace(options, settings=settings))
+
+
+def _restore_near(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     identity = identity_of(host, options.identity) if not place.env_file.exists() else None
-    identity = bring_settings(place, host, Given(where["set"], identity, settings), ask=not where["dump"])
+    identity = bring_settings(place, host, Given(where["set"], identity, options.settings), ask=not where["dump"])
     stack = open_with(place, host)
-    return restore(stack, host, named_source(stack, host, where), options, identity=identity)
+    source = named_source(stack, host, where)
+    with reading(source.set):
+        return restore(stack, host, source, options, identity=identity)
 
 
 def restore(
