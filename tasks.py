@@ -280,18 +280,19 @@ def backups(_: Context, remote: bool = False, json: bool = False) -> None:
 @task(
     help={
         "set": "Which set: its name, latest, or a path to its folder.",
+        "all": "Every set that is not there yet, oldest first.",
         "json": "One JSON object on standard output.",
     }
 )
-def push(_: Context, set: str = "latest", json: bool = False) -> None:  # noqa: A002 - the flag's name
+def push(_: Context, set: str = "latest", all: bool = False, json: bool = False) -> None:  # noqa: A002 - the flags' names
     """[keep] Bring a set off-site to BACKUP_REMOTE and read every byte of it back; goes on where it stopped.
 
     Example: invoke push --set latest
     """
-    from chatwoot_ops.operations import opening
-    from chatwoot_ops.operations.pushing import push as bring
+    from chatwoot_ops.operations import opening, pushing
 
-    perform(lambda place, host: bring(opening.open_with(place, host), host, set), json=json)
+    act = pushing.push_all if all else functools.partial(pushing.push, name=set)
+    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 
 @task(

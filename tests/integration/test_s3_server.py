@@ -45,7 +45,7 @@ def _own_locks(monkeypatch, tmp_path_factory):
 class Remotes:
     """Buckets of which nobody waits long for an answer."""
 
-    def open(self, remote):
+    def open(self, remote, **_):
         return RemoteStore(client_of(remote, connect=1, silent=1, attempts=2), remote.bucket)
 
 
@@ -287,7 +287,7 @@ def test_a_server_whose_disk_is_full_is_said_and_the_set_kept(tmp_path):
     class Patient:
         """The server itself waits half a minute before it says so."""
 
-        def open(self, remote):
+        def open(self, remote, **_):
             return RemoteStore(client_of(remote, attempts=1), remote.bucket)
 
     (tmp_path / "s3").mkdir()

@@ -26,7 +26,7 @@ from chatwoot_ops.operations.key_proof import KeyProved
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
-from chatwoot_ops.operations.pushing import Pushed
+from chatwoot_ops.operations.pushing import Pushed, PushedAll
 from chatwoot_ops.operations.recover import Recovered
 from chatwoot_ops.operations.rehearse import Rehearsal, RehearsalStep
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
@@ -92,6 +92,7 @@ RESULTS = {
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
     "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
+    "PushedAll": PushedAll((Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ()),)),
     "Pulled": Pulled(a_set(), 2048, 3.5),
     "RemoteBackups": RemoteBackups("s3://kgc", (RemoteSet(manifest(), "", 2048, 2.5),), ("i/half",), ("i/torn: x",)),
     "Schedule": Schedule(
@@ -105,7 +106,7 @@ RESULTS = {
     "Pruned": Pruned("/backups", PRUNED, ("torn",), ("b",)),
     "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5, ("2 jobs are kept",)),
     "Intended": Intended(("all of it",)),
-    "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
+    "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5, ("a-set is not off-site",)),
     "RolledBack": RolledBack("v4.14.2-ce", {"messages": 2}),
 }
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
@@ -122,12 +123,13 @@ KEYS = {
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
     "Pushed": "name remote seconds sent size warnings",
+    "PushedAll": "sets",
     "Pulled": "fetched seconds set",
     "RemoteBackups": "damaged remote sets unfinished",
-    "BackupSet": "kept level manifest needs off_site path proved proved_key size verified",
+    "BackupSet": "kept level manifest needs off_site off_site_ended path proved proved_key remote size verified",
     "Certificate": (
-        "began checks ended fake files_proved format from_remote image instance kind passed recovery_seconds release "
-        "rows set size_bytes tables why"
+        "began checks ended fake files_proved format from_remote image instance kind origin passed recovery_seconds "
+        "release rows set size_bytes tables why"
     ),
     "KeysMade": "added file public",
     "KeyProved": "at key set size",
@@ -138,7 +140,7 @@ KEYS = {
     "Pruned": "damaged folder removed sets",
     "Restored": "away_seconds keys kind notes rows seconds source storage tables",
     "Intended": "lines",
-    "Upgraded": "away_seconds before migrations release set",
+    "Upgraded": "away_seconds before migrations release set warnings",
     "RolledBack": "lost release",
 }
 

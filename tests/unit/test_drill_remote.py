@@ -71,7 +71,7 @@ def test_it_passes_names_where_the_set_came_from_and_keeps_nothing_of_it(run, go
     assert next(check.seen for check in found.checks if check.name == "fetched").endswith(
         f"from {origin}, each file as its manifest says"
     )
-    assert CertificateStore(home.state_folder).certificates() == (found,)
+    assert CertificateStore(home.state_folder).read() == ((found,), ())
     assert origin in drill_page([found])
     assert f"The set came from {origin}." in drilled_lines(found)
     assert (left(home), list(home.backup_folder.iterdir())) == ([], [])

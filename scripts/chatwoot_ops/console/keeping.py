@@ -13,7 +13,7 @@ from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.key_proof import KeyProved
 from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
-from chatwoot_ops.operations.pushing import Pushed
+from chatwoot_ops.operations.pushing import Pushed, PushedAll
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
 from chatwoot_ops.operations.restore import Restored
 from chatwoot_ops.operations.rollback import RolledBack
@@ -124,6 +124,15 @@ def pushed(result: Pushed) -> list[str]:
     ]
 
 
+def pushed_all(result: PushedAll) -> list[str]:
+    """The sets that were brought off-site now."""
+    lines = [line for each in result.sets for line in (f"{each.name}:", *pushed(each))]
+    return [
+        *lines,
+        f"{len(result.sets)} sets were brought off-site" if result.sets else "Every set is off-site already",
+    ]
+
+
 def pulled(result: Pulled) -> list[str]:
     """A set that was fetched now."""
     done = f"{show_size(result.fetched)} fetched, every checksum compared, in {result.seconds} s"
@@ -178,6 +187,7 @@ def upgraded(result: Upgraded) -> list[str]:
     return [
         f"{result.migrations} migrations ran; out of service for {result.away_seconds} s",
         f"The set made before: {result.set}",
+        *(f"warning: {line}" for line in result.warnings),
         f"{result.release} serves. Back to {result.before}: 'invoke rollback'",
     ]
 

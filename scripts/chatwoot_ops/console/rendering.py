@@ -118,6 +118,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Pruned": keeping.pruned,
     "BackedUp": keeping.backed_up,
     "Pushed": keeping.pushed,
+    "PushedAll": keeping.pushed_all,
     "Pulled": keeping.pulled,
     "RemoteBackups": keeping.remote_backups,
     "BackupSet": keeping.verified,

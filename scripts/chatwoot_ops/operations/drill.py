@@ -173,7 +173,7 @@ def _keep(this: _Drill, certificate: Certificate) -> Certificate:
     ended = replace(certificate, ended=this.host.clock.stamp())
     store = CertificateStore(this.home.state_folder)
     store.keep(ended.began.replace("-", "").replace(":", ""), ended)
-    page = store.write_page(this.draw(store.certificates(), store.damaged()))
+    page = store.write_page(this.draw(*store.read()))
     this.host.reporter.note(f"Certificate and page: {page}")
     if ended.passed and not ended.from_remote:
         # A set may lie where nothing can be written.
