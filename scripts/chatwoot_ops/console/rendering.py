@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from chatwoot_ops.console import keeping, scheduling
+from chatwoot_ops.console import keeping, off_site, scheduling
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.rehearse import Rehearsal
@@ -117,10 +117,10 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "RunNote": scheduling.run_note,
     "Pruned": keeping.pruned,
     "BackedUp": keeping.backed_up,
-    "Pushed": keeping.pushed,
-    "PushedAll": keeping.pushed_all,
-    "Pulled": keeping.pulled,
-    "RemoteBackups": keeping.remote_backups,
+    "Pushed": off_site.pushed,
+    "PushedAll": off_site.pushed_all,
+    "Pulled": off_site.pulled,
+    "RemoteBackups": off_site.remote_backups,
     "BackupSet": keeping.verified,
     "Certificate": lambda result: [*_checks(result.checks), *keeping.drilled(result)],
     "KeysMade": keeping.keys_made,
