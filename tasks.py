@@ -281,17 +281,18 @@ def backups(_: Context, remote: bool = False, json: bool = False) -> None:
     help={
         "set": "Which set: its name, latest, or a path to its folder.",
         "all": "Every set that is not there yet, oldest first.",
+        "wal": "No set, only the finished WAL of the archive.",
         "json": "One JSON object on standard output.",
     }
 )
-def push(_: Context, set: str = "latest", all: bool = False, json: bool = False) -> None:  # noqa: A002 - the flags' names
+def push(_: Context, set: str = "latest", all: bool = False, wal: bool = False, json: bool = False) -> None:  # noqa: A002 - the flags' names
     """[keep] Bring a set off-site to BACKUP_REMOTE and read every byte of it back; goes on where it stopped.
 
     Example: invoke push --set latest
     """
     from chatwoot_ops.operations import opening, pushing
 
-    act = pushing.push_all if all else functools.partial(pushing.push, name=set)
+    act = pushing.push_all if all else pushing.push_archive if wal else functools.partial(pushing.push, name=set)
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 

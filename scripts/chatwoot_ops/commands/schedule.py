@@ -11,6 +11,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "backup": ("backup",),
     "verify": ("verify",),
     "drill": ("drill",),
+    "push-wal": ("push", "--wal"),
     "prune": ("prune", "--yes"),
     "prune-remote": ("prune", "--remote", "--yes"),
 }

@@ -7,6 +7,7 @@ from chatwoot_ops.model.size import show_size
 from chatwoot_ops.operations.pulling import Pulled
 from chatwoot_ops.operations.pushing import Pushed, PushedAll
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
+from chatwoot_ops.operations.wal_push import WalPushed
 
 
 def pushed(result: Pushed) -> list[str]:
@@ -14,8 +15,17 @@ def pushed(result: Pushed) -> list[str]:
     return [
         f"{show_size(result.sent)} of {show_size(result.size)} were sent, every byte was read back",
         *(f"warning: {line}" for line in result.warnings),
+        *(wal_pushed(result.wal) if result.wal.until else ()),
         f"Off-site in {result.seconds} s: {result.remote}",
     ]
+
+
+def wal_pushed(result: WalPushed) -> list[str]:
+    """WAL that was brought off-site now."""
+    if not result.until:
+        return ["No WAL is off-site: no physical set there goes on with it. Type 'invoke backup --kind physical'."]
+    brought = f"{result.segments} segments of WAL were brought in {show_size(result.sent)}"
+    return [f"{brought}; it is there up to {result.until}. The segment that is being written is left out."]
 
 
 def pushed_all(result: PushedAll) -> list[str]:

@@ -119,6 +119,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "BackedUp": keeping.backed_up,
     "Pushed": off_site.pushed,
     "PushedAll": off_site.pushed_all,
+    "WalPushed": off_site.wal_pushed,
     "Pulled": off_site.pulled,
     "RemoteBackups": off_site.remote_backups,
     "BackupSet": keeping.verified,

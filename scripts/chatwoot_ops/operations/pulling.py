@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from chatwoot_ops.adapters.env_file import EnvFile
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.pulled_set import PulledSet
-from chatwoot_ops.adapters.set_lock import reading
 from chatwoot_ops.adapters.set_notes import mark_off_site, off_site_note
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError, PreflightFailedError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Manifest
@@ -133,25 +131,6 @@ def fetch_artifacts(
         remedy = "Take another set ('invoke backups --remote'). Where it still is, 'invoke push' sends it again."
         text = f"The copy of {manifest.name} at the remote is damaged"
         raise BackupSetInvalidError(text, details=tuple(filter(None, problems)), remedy=remedy)
-
-
-@contextmanager
-def brought_near(
-    place: Place, host: Host, where: Mapping[str, str], settings: str
-) -> Iterator[tuple[Mapping[str, str], str]]:
-    """A restore's source and settings file, the set fetched where it is to come from off-site, also for a dry run.
-
-    No prune removes what was fetched while the block runs. A settings file that only leads to the remote has done its
-    work then. Raises SettingsInvalidError for two sources.
-    """
-    if not where.get("remote"):
-        yield where, settings
-        return
-    if where["dump"]:
-        raise SettingsInvalidError("A restore has one source: --dump or --from-remote", remedy="Nothing was changed.")
-    pulled = pull(place, host, where["set"], settings).set
-    with reading(pulled):
-        yield {**where, "set": pulled.path}, settings_of_data(settings)
 
 
 def settings_of_data(settings: str) -> str:

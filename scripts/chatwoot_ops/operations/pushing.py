@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import dropwhile
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.set_lock import reading
 from chatwoot_ops.adapters.set_notes import mark_off_site, off_site_note
-from chatwoot_ops.errors import BackupFailedError, BackupSetInvalidError, CommandFailedError, OpsError
+from chatwoot_ops.errors import (
+    BackupFailedError,
+    BackupSetInvalidError,
+    CommandFailedError,
+    OpsError,
+    SettingsInvalidError,
+)
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.remote import OFF_SITE
@@ -20,11 +26,15 @@ from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.off_site_copy import Copy, abandoned, absent, claim, publish, require_sound, warnings
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.remote import open_bucket
+from chatwoot_ops.operations.wal_push import WalPushed, push_wal
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A set that was read back off-site now: bytes that were sent, of how many, and what an operator must know."""
+    """A set that was read back off-site now: bytes that were sent, of how many, and what an operator must know.
+
+    `wal` is what of the WAL archive was brought there with it.
+    """
 
     name: str
     remote: str
@@ -32,6 +42,7 @@ class Pushed:
     size: int
     seconds: float
     warnings: tuple[str, ...]
+    wal: WalPushed = field(default_factory=WalPushed)
 
 
 def back_up_off_site(stack: Stack, host: Host, *, kind: str = "", push_it: bool = True) -> BackedUp:
@@ -49,8 +60,9 @@ def back_up_off_site(stack: Stack, host: Host, *, kind: str = "", push_it: bool 
 def push(stack: Stack, host: Host, name: str = "latest", *, resume: Journal | None = None) -> Pushed:
     """Brings a set off-site; what is there already is not sent again, but read back all the same.
 
-    Raises BackupSetInvalidError when the set is damaged here, or another one of its name is there; BackupFailedError
-    when the copy could not be made or is not what was sent. The set here stays as it is either way.
+    The finished WAL that goes on from the sets there goes with it. Raises BackupSetInvalidError when the set is damaged
+    here, or another one of its name is there; BackupFailedError when the copy could not be made or is not what was
+    sent. The set here stays as it is either way.
     """
     copy = Copy(open_bucket(stack, host), store_of(stack).find(name))
     with (
@@ -64,9 +76,10 @@ def push(stack: Stack, host: Host, name: str = "latest", *, resume: Journal | No
             raise
         except (OSError, OpsError) as error:
             raise _not_off_site(copy, error) from error
+        wal = push_wal(stack, host, change, copy.bucket)
     manifest = copy.set.manifest
     where = f"{copy.bucket.remote.url}/{manifest.instance}/{manifest.name}"
-    return Pushed(manifest.name, where, sent, copy.set.size, round(spent[0], 1), said)
+    return Pushed(manifest.name, where, sent, copy.set.size, round(spent[0], 1), said, wal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +170,18 @@ def _not_off_site(copy: Copy, error: OSError | OpsError) -> BackupFailedError:
     cure = getattr(error, "remedy", "")
     remedy = f"{cure} The set is kept here: type 'invoke push --set {name}', what is there already is not sent again."
     return BackupFailedError(f"The set {name} is not off-site: {why}", details=details, remedy=remedy.lstrip())
+
+
+def push_archive(stack: Stack, host: Host, *, resume: Journal | None = None) -> WalPushed:
+    """Brings the finished WAL off-site, and no set.
+
+    Raises SettingsInvalidError where nothing is archived, BackupFailedError when it could not be brought.
+    """
+    if not stack.archives:
+        raise SettingsInvalidError("WAL_ARCHIVE is off: there is no WAL to bring", remedy="Nothing was changed.")
+    bucket = open_bucket(stack, host)
+    with changing(stack, host, "push-wal", resume=resume) as change:
+        return push_wal(stack, host, change, bucket)
 
 
 def finish_push(_: Place, stack: Stack, host: Host, journal: Journal) -> None:

@@ -23,10 +23,10 @@ from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.encryption import identity_for, identity_of
 from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.moments import named_source
+from chatwoot_ops.operations.nearing import bring_wal_near, brought_near
 from chatwoot_ops.operations.newer_rows import export_newer, refuse_export
 from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
 from chatwoot_ops.operations.opening import Place, open_with
-from chatwoot_ops.operations.pulling import brought_near
 from chatwoot_ops.operations.readying import make_ready
 from chatwoot_ops.operations.restore_settings import (
     BEFORE_RESTORE,
@@ -83,6 +83,7 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
 
 def _intended(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
     stack = open_with(place, host)
+    bring_wal_near(stack, host, where, None, options.identity)
     source = named_source(stack, host, where)
     with reading(source.set):
         keys = fitting_keys(stack, host, source, options, opener(host, source, options))
@@ -101,6 +102,7 @@ def _restore_near(place: Place, host: Host, where: Mapping[str, str], options: R
     identity = identity_of(host, options.identity) if not place.env_file.exists() else None
     identity = bring_settings(place, host, Given(where["set"], identity, options.settings), ask=not where["dump"])
     stack = open_with(place, host)
+    bring_wal_near(stack, host, where, identity, options.identity)
     source = named_source(stack, host, where)
     with reading(source.set):
         return restore(stack, host, source, options, identity=identity)
