@@ -75,7 +75,8 @@ def test_an_empty_machine_reaches_the_last_moment_that_was_pushed_with_the_key_a
     done = invoke(*task, env=way, checkout=stack.checkout)
     assert done.code == 0, done.said
     assert SECRET_KEY not in done.said
-    assert stack.settings == known
+    # The set is of a time before there was a remote, and so are its settings.
+    assert stack.settings == {key: value for key, value in known.items() if not key.startswith("BACKUP_REMOTE")}
     assert "pushed" in stack.rows()
     assert "never pushed" not in stack.rows()
     assert "A new WAL chain has begun" in done.out

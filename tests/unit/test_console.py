@@ -38,6 +38,7 @@ from chatwoot_ops.operations.secrets import SecretsFilled
 from chatwoot_ops.operations.setup import SetUp
 from chatwoot_ops.operations.status import Status
 from chatwoot_ops.operations.upgrade import Upgraded
+from chatwoot_ops.operations.wal_push import WalPushed
 from fakes import FakeClock
 from sets import DATA, a_set, certificate, manifest
 
@@ -93,6 +94,7 @@ RESULTS = {
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
     "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
     "PushedAll": PushedAll((Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ()),)),
+    "WalPushed": WalPushed(3, 2048, "2026-11-24T08:00:00+00:00"),
     "Pulled": Pulled(a_set(), 2048, 3.5),
     "RemoteBackups": RemoteBackups("s3://kgc", (RemoteSet(manifest(), "", 2048, 2.5),), ("i/half",), ("i/torn: x",)),
     "Schedule": Schedule(
@@ -122,7 +124,8 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "Pushed": "name remote seconds sent size warnings",
+    "Pushed": "name remote seconds sent size wal warnings",
+    "WalPushed": "segments sent until",
     "PushedAll": "sets",
     "Pulled": "fetched seconds set",
     "RemoteBackups": "damaged remote sets unfinished",

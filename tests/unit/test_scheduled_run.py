@@ -75,6 +75,7 @@ def test_a_good_run_is_noted_and_told(place, host, notes):
         ("verify", "verify"),
         ("drill", "drill"),
         ("prune", "prune --yes"),
+        ("push-wal", "push --wal"),
         ("prune-remote", "prune --remote --yes"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import read_set
+from chatwoot_ops.adapters.env_file import write_env_file
 from chatwoot_ops.console.off_site import pushed, wal_pushed
 from chatwoot_ops.errors import (
     BackupFailedError,
@@ -23,7 +24,7 @@ from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.remote_wal import parse_list, to_json
 from chatwoot_ops.operations import wal_push
 from chatwoot_ops.operations.changing import store_of
-from chatwoot_ops.operations.nearing import bring_wal_near, brought_near
+from chatwoot_ops.operations.nearing import brought_near, opened_near
 from chatwoot_ops.operations.opening import open_with
 from chatwoot_ops.operations.prune_remote import prune_remote
 from chatwoot_ops.operations.pushing import push, push_all, push_archive
@@ -270,8 +271,7 @@ def where(**asked):
 
 def brought(place, host, identity="", **asked):
     with brought_near(place, host, where(**asked), "") as (near, _):
-        stack = open_with(place, host)
-        bring_wal_near(stack, host, near, None, identity)
+        opened_near(place, host, near, None, identity)
         return near["set"]
 
 
@@ -285,6 +285,20 @@ def test_set_and_wal_are_in_place_on_an_empty_machine(nothing, host):
     assert "com.docker.compose.volume=wal chatwoot-wal" in made
     assert "written=2026-11-24T07:59:52.500000+00:00" in "".join(host.processes.lines)
     assert not list(place.env_file.parent.glob("state/wal-*"))
+
+
+def test_settings_of_a_time_before_there_was_a_remote_lead_there_all_the_same(nothing, host, tmp_path):
+    place, archive = nothing
+    way = tmp_path / "way.env"
+    way.write_text("".join(f"{key}={value}\n" for key, value in REMOTE.items() if key.startswith("BACKUP_")))
+    text = "\n".join(line for line in place.env_file.read_text().splitlines() if not line.startswith("BACKUP_REMOTE"))
+    place.env_file.unlink()
+    with brought_near(place, host, where(to="latest"), str(way)) as (near, settings):
+        assert settings == ""
+        # What the restore itself does with the settings of the set.
+        write_env_file(place.env_file, text)
+        assert not opened_near(place, host, near, None, "").settings["BACKUP_REMOTE"]
+    assert archive.placed == [segment(2), segment(3)]
 
 
 def test_what_is_in_the_archive_already_is_not_fetched_again(nothing, host, s3):

@@ -16,7 +16,7 @@ from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, STORAGE_ARTIFACT, BackupSet
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.model.verification import Level
-from chatwoot_ops.operations.encrypted_sets import closed_problems, contents_problem
+from chatwoot_ops.operations.encrypted_sets import DUMP, closed_problems, contents_problem
 from chatwoot_ops.operations.encryption import identity_of, opener_of_set
 from chatwoot_ops.operations.storage import archive_problems
 
@@ -92,7 +92,7 @@ def require_whole(stack: Stack, host: Host, backup_set: BackupSet, identity: Ide
     """
     problems = checksum_problems(backup_set)
     if not problems and identity is not None:
-        problems = closed_problems(backup_set, identity)
+        problems = closed_problems(backup_set, identity, but=DUMP)
     if not problems:
         problems = tuple(filter(None, (_contents_problem(stack, host, backup_set, identity),)))
     _refuse_damaged(backup_set, problems)

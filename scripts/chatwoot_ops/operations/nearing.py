@@ -13,7 +13,7 @@ from chatwoot_ops.model.reach import LATEST, choose
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.moments import before_upgrade, read_moment, refuse_moment
-from chatwoot_ops.operations.opening import Place
+from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.pulling import open_for_pull, pull, settings_of_data
 from chatwoot_ops.operations.remote import find_remote, open_bucket
 from chatwoot_ops.operations.wal_pull import bring_wal, reachable_there
@@ -36,7 +36,7 @@ def brought_near(
     name = _set_for_moment(place, host, where, settings) if _of_moment(where) else where["set"]
     pulled = pull(place, host, name, settings).set
     with reading(pulled):
-        yield {**where, "set": pulled.path}, settings_of_data(settings)
+        yield {**where, "set": pulled.path, "way": settings}, settings_of_data(settings)
 
 
 def _of_moment(where: Mapping[str, str]) -> bool:
@@ -58,10 +58,14 @@ def _set_for_moment(place: Place, host: Host, where: Mapping[str, str], settings
     return f"{instance}/{span.set.manifest.name}"
 
 
-def bring_wal_near(stack: Stack, host: Host, where: Mapping[str, str], identity: Identity | None, given: str) -> None:
-    """Where a moment is asked for and the set came from off-site: the WAL that goes on from it, in the archive here.
+def opened_near(place: Place, host: Host, where: Mapping[str, str], identity: Identity | None, given: str) -> Stack:
+    """The stack; where a moment is asked for and the set came from off-site, the WAL that goes on from it is here too.
 
-    Raises what bring_wal raises.
+    `.env` may have come with the set, from a time before there was a remote: the way there is that of the set itself.
+    Raises what open_with and bring_wal raise.
     """
+    stack = open_with(place, host)
     if where.get("remote") and _of_moment(where):
-        bring_wal(stack, host, store_of(stack).find(where["set"]), identity, given)
+        bucket = open_bucket(open_for_pull(place, host, where["way"]), host)
+        bring_wal(stack, host, bucket, store_of(stack).find(where["set"]), identity, given)
+    return stack

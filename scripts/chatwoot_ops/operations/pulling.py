@@ -47,7 +47,7 @@ def open_for_pull(place: Place, host: Host, settings: str = "") -> Stack:
         stack = with_remote(open_with(place, host), {key: given[key] for key in REMOTE_SETTINGS if key in given})
     else:
         stack = unchecked_stack(place, EnvFile(place.env_file, "", given, (), 0))
-    host.processes.secrets = tuple(stack.settings.secrets().values())
+    host.processes.secrets = (*host.processes.secrets, *stack.settings.secrets().values())
     problems = remote_problems(stack.settings)
     if problems:
         remedy = "Correct them where they come from: .env, the file of --settings, or the environment."

@@ -22,7 +22,7 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.encryption import PROMPT, identity_of
 from chatwoot_ops.operations.opening import Place
-from chatwoot_ops.operations.remote import Bucket, open_bucket
+from chatwoot_ops.operations.remote import Bucket
 from chatwoot_ops.operations.remote_chains import belongs, chains_there, folder_of
 from chatwoot_ops.operations.wal import read_chains
 
@@ -39,13 +39,15 @@ def reachable_there(bucket: Bucket, instance: str) -> tuple[Span, ...]:
     return spans((each.chain for each in chains_there(bucket, instance)), sets)
 
 
-def bring_wal(stack: Stack, host: Host, backup_set: BackupSet, identity: Identity | None, given: str) -> None:
+def bring_wal(  # noqa: PLR0917 - from where to where, what, and who opens it
+    stack: Stack, host: Host, bucket: Bucket, backup_set: BackupSet, identity: Identity | None, given: str
+) -> None:
     """Puts the segments that a set goes on with into the archive; those that are there already stay as they are.
 
     `given` is a file with the private key, where `identity` was not read yet. Raises BackupSetInvalidError where a
     segment is damaged or no key opens it, CommandFailedError where the remote or the archive fails.
     """
-    bucket, manifest = open_bucket(stack, host), backup_set.manifest
+    manifest = backup_set.manifest
     start = manifest.cluster.start_lsn if manifest.cluster else ""
     found = [each for each in chains_there(bucket, manifest.instance) if belongs(manifest, each.chain)]
     with changing(stack, host, "pull-wal", {"set": backup_set.path}) as change:
