@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import zlib
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.env_file import write_env_file
+from chatwoot_ops.adapters.wal_note import WalNote
 from chatwoot_ops.console.off_site import pushed, wal_pushed
 from chatwoot_ops.errors import (
     BackupFailedError,
@@ -30,6 +32,7 @@ from chatwoot_ops.operations.prune_remote import prune_remote
 from chatwoot_ops.operations.pushing import push, push_all, push_archive
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.remote import list_remote
+from chatwoot_ops.operations.wal import _not_needed, read_chains
 from fakes import fake_host
 from killed import KilledError
 from sets import CLUSTER, sealed, sealed_physical
@@ -134,7 +137,7 @@ def test_a_push_brings_the_finished_segments_since_its_set_and_says_what_is_left
     assert (result.wal.segments, result.wal.until) == (2, "2026-11-24T07:59:52.500000+00:00")
     assert "The segment that is being written is left out." in pushed(result)[-2]
     assert listed(s3).chain.segments == (segment(2), segment(3))
-    assert not list(stack.state_folder.glob("wal-*"))
+    assert not list(stack.state_folder.glob("wal-going-*"))
     assert [each.manifest.name for each in list_remote(stack, host).sets] == [read_set(base).manifest.name]
 
 
@@ -246,12 +249,33 @@ def test_a_push_killed_between_two_lists_is_ended_and_loses_no_segment(  # noqa:
     recover(place_in(tmp_path, **SETTINGS), host, **{way: True})
     assert store_of(stack, host).read() is None
     assert push_archive(stack, host).segments == (0 if way == "finish" else 1)
-    assert not list(stack.state_folder.glob("wal-*"))
+    assert not list(stack.state_folder.glob("wal-going-*"))
 
 
 def test_all_sets_bring_it_once_each_set_is_there(stack, base, host, archive):
     (only,) = push_all(stack, host).sets
     assert only.wal.segments == 2
+
+
+def test_wal_that_is_not_off_site_yet_stays_in_the_archive_although_no_set_here_needs_it(stack, base, host, archive):
+    push(stack, host)
+    shutil.rmtree(base)
+    sealed_physical(stack.backup_folder, cluster=replace(CLUSTER, start_lsn="0/600028"))
+    for number in (5, 6, 7):
+        archive.files[SLOT, segment(number)] = content(number)
+    archive.partial = segment(7)
+    (chain,) = read_chains(stack, host)
+    # Segments 2 and 3 are there; 4 and 5 follow on them and are needed by the set that is there only.
+    assert _not_needed(stack, chain) == (segment(1), segment(2), segment(3))
+    assert push_archive(stack, host).segments == 3
+    assert _not_needed(stack, chain) == tuple(map(segment, range(1, 6)))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"remote": "s3://another/x", "chains": {"a": "b"}}', '{"chains": 7}'])
+def test_a_note_of_another_remote_or_one_that_is_damaged_says_nothing(stack, text):
+    stack.state_folder.mkdir()
+    (stack.state_folder / "wal-off-site.json").write_text(text)
+    assert WalNote(stack.state_folder, "s3://kgc/chatwoot").last() == {}
 
 
 # ---- and back

@@ -126,12 +126,14 @@ def _chain(text: str) -> Chain:
     )
 
 
-def not_needed(chain: Chain, starts: Iterable[str]) -> tuple[str, ...]:
+def not_needed(chain: Chain, starts: Iterable[str], *, off_site: str = "") -> tuple[str, ...]:
     """The segments of a chain that no base backup needs which starts at one of these positions; none without any.
 
-    Without a base backup nobody can say what a later one will need: the chain is left whole.
+    Without a base backup nobody can say what a later one will need: the chain is left whole. With `off_site`, the last
+    segment of it that is there, those after it stay: a base backup that is there only still needs them.
     """
     firsts = [position(start) // chain.segment_size for start in starts]
     if not firsts:
         return ()
-    return tuple(each for each in chain.segments if number(chain, each) < min(firsts))
+    end = min(*firsts, number(chain, off_site) + 1) if off_site else min(firsts)
+    return tuple(each for each in chain.segments if number(chain, each) < end)

@@ -177,7 +177,8 @@ def push_archive(stack: Stack, host: Host, *, resume: Journal | None = None) -> 
 
     Raises SettingsInvalidError where nothing is archived, BackupFailedError when it could not be brought.
     """
-    if not stack.archives:
+    # One that was cut off is ended also where the archive was switched off since.
+    if not stack.archives and resume is None:
         raise SettingsInvalidError("WAL_ARCHIVE is off: there is no WAL to bring", remedy="Nothing was changed.")
     bucket = open_bucket(stack, host)
     with changing(stack, host, "push-wal", resume=resume) as change:

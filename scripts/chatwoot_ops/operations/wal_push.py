@@ -11,6 +11,7 @@ from chatwoot_ops.adapters.files import ensure_private_folder
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.adapters.pulled_set import digest_of
+from chatwoot_ops.adapters.wal_note import WalNote
 from chatwoot_ops.commands import wal as commands
 from chatwoot_ops.errors import BackupFailedError, CommandFailedError, OpsError
 from chatwoot_ops.model.remote_wal import PACKED, RemoteChain, Segment
@@ -64,7 +65,7 @@ def push_wal(stack: Stack, host: Host, change: Change, bucket: Bucket) -> WalPus
     drop_work(stack)
     way = _Way(stack, host, change, bucket, stack.state_folder / f"{WORK}{change.opening.id}")
     try:
-        brought = [_bring(way, chain, start) for chain in read_chains(stack, host) if (start := _start(way, chain))]
+        brought = [_bring(way, chain) for chain in read_chains(stack, host)]
     except (OSError, OpsError) as error:
         raise _not_off_site(error) from error
     finally:
@@ -92,10 +93,20 @@ def _start(way: _Way, chain: Chain) -> str:
     return min((each.cluster.start_lsn for each in sets if each.cluster), key=position, default="")
 
 
-def _bring(way: _Way, chain: Chain, start: str) -> WalPushed:
-    found, first = chain_there(way.bucket, way.instance, chain), position(start) // chain.segment_size
-    finished = (each for each in chain.segments if each in chain.written and number(chain, each) >= first)
-    lacking = [each for each in finished if each not in found.chain.segments]
+def _lacking(chain: Chain, there: tuple[str, ...], start: str) -> list[str]:
+    """The finished segments that are to be brought: since the set, and since the last that is there.
+
+    A set that is off-site and no longer here still goes on with what follows on its segments.
+    """
+    firsts = [number(chain, there[-1]) + 1] if there else []
+    firsts += [position(start) // chain.segment_size] if start else []
+    finished = [each for each in chain.segments if each in chain.written and each not in there]
+    return [each for each in finished if firsts and number(chain, each) >= min(firsts)]
+
+
+def _bring(way: _Way, chain: Chain) -> WalPushed:
+    found = chain_there(way.bucket, way.instance, chain)
+    lacking = _lacking(chain, found.chain.segments, _start(way, chain))
     sent = 0
     for at in range(0, len(lacking), AT_ONCE):
         way.host.reporter.step(f"Bringing WAL off-site: {at} of {len(lacking)} segments of {chain.name}")
@@ -108,6 +119,7 @@ def _bring(way: _Way, chain: Chain, start: str) -> WalPushed:
 def _noted(way: _Way, found: RemoteChain, new: list[Segment]) -> RemoteChain:
     wider = found.with_segments((*found.there, *new))
     write_list(way.bucket, way.instance, wider)
+    WalNote(way.stack.state_folder, way.bucket.remote.url).add(wider.chain.name, wider.chain.segments[-1])
     return wider
 
 
