@@ -1,5 +1,6 @@
 """Back to before an upgrade, then everything lost but the bucket and the key: one stack, gone through in order."""
 
+import json
 import shutil
 import time
 
@@ -60,6 +61,11 @@ def test_a_restore_to_before_the_upgrade_has_what_was_written_before_it_and_noth
 def test_an_empty_machine_reaches_the_last_moment_that_was_pushed_with_the_key_alone(stack, server):
     stack.set(**server.settings())
     assert "segments of WAL were brought" in stack.invoke("push").out
+    drilled = stack.invoke("drill", "--from-remote", "--identity", str(stack.identity), "--json").out
+    found = json.loads(drilled)["result"]
+    assert (found["passed"], found["kind"]) == (True, "physical")
+    assert found["origin"].startswith("s3://")
+    assert (found["rows"] > 0, found["tables"] > 20) == (True, True)
     stack.write_row("pushed")
     finish_segment(stack)
     said = stack.invoke("push", "--wal")

@@ -12,6 +12,7 @@ import pytest
 from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.env_file import write_env_file
+from chatwoot_ops.adapters.set_notes import mark_off_site, off_site_note
 from chatwoot_ops.adapters.wal_note import WalNote
 from chatwoot_ops.console.off_site import pushed, wal_pushed
 from chatwoot_ops.errors import (
@@ -250,6 +251,17 @@ def test_a_push_killed_between_two_lists_is_ended_and_loses_no_segment(  # noqa:
     assert store_of(stack, host).read() is None
     assert push_archive(stack, host).segments == (0 if way == "finish" else 1)
     assert not list(stack.state_folder.glob("wal-going-*"))
+
+
+def test_a_push_that_was_cut_off_is_ended_also_where_the_archive_was_switched_off_since(  # noqa: PLR0917 - fixtures
+    tmp_path, stack, base, host, archive, s3
+):
+    s3.fault("put_object", lambda _: (_ for _ in ()).throw(KilledError))
+    mark_off_site(read_set(base), off_site_note("2026-11-24T08:00:00Z", f"s3://kgc/chatwoot/{INSTANCE}/{base.name}"))
+    with pytest.raises(KilledError):
+        push_archive(stack, host)
+    recover(place_in(tmp_path, **{**SETTINGS, "WAL_ARCHIVE": "off"}), host, finish=True)
+    assert store_of(stack, host).read() is None
 
 
 def test_all_sets_bring_it_once_each_set_is_there(stack, base, host, archive):
