@@ -22,7 +22,7 @@ READ, UNKNOWN = "a task is reading it", "could not check whether a task reads it
 def reading(backup_set: BackupSet | None) -> Iterator[None]:
     """While the block runs no prune removes this set; without a set it does nothing.
 
-    Raises BackupSetInvalidError where it is being removed or was removed a moment ago.
+    Raises BackupSetInvalidError where it was removed a moment ago.
     """
     if backup_set is None:
         yield
@@ -41,12 +41,11 @@ def reading(backup_set: BackupSet | None) -> Iterator[None]:
 
 def _share(descriptor: int, folder: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise _gone(folder) from error
+        # Waits for a prune that only looks, or that is just removing this set.
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
     except OSError:
         return
-    # Its name may have gone between the two calls.
+    # Then its name is gone.
     if not (folder.exists() and folder.stat().st_ino == os.fstat(descriptor).st_ino):
         raise _gone(folder)
 

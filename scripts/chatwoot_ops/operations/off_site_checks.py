@@ -57,8 +57,9 @@ def _newest(sets: tuple[BackupSet, ...], there: tuple[BackupSet, ...]) -> tuple[
     name = sets[-1].manifest.name
     if sets[-1] in lacking:
         return (warned(NEWEST, f"{name} is not there yet, {len(lacking)} sets in all", PUSH),)
-    others = f"; {len(lacking)} older sets are not" if lacking else ""
-    return (passed(NEWEST, f"{name} is there{others}"),)
+    if lacking:
+        return (warned(NEWEST, f"{name} is there; {len(lacking)} older sets are not, and prune keeps them", PUSH),)
+    return (passed(NEWEST, f"{name} is there"),)
 
 
 def remote_checks(stack: Stack, host: Host) -> tuple[Check, ...]:
