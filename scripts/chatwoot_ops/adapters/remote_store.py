@@ -37,10 +37,14 @@ _ELSE = "Check BACKUP_REMOTE_ENDPOINT and the network, then run this again: it g
 
 @dataclass(frozen=True, slots=True)
 class RemoteStore:
-    """The objects of one bucket. Every method raises CommandFailedError when the server refuses or does not answer."""
+    """The objects of one bucket. Every method raises CommandFailedError when the server refuses or does not answer.
+
+    `readings` is how often an object is asked for whose connection breaks.
+    """
 
     client: Any
     bucket: str
+    readings: int = _READINGS
 
     def sizes(self, folder: str) -> dict[str, int]:
         """The objects below a folder, by their full name, with their sizes in bytes."""
@@ -64,7 +68,7 @@ class RemoteStore:
                     yield chunk
             # Most of what breaks in the middle is the library's own error, a broken TLS record is still urllib3's.
             except (BotoCoreError, HTTPError) as error:
-                if readings == _READINGS:
+                if readings == self.readings:
                     raise _said(f"reading {name}", error) from error
             else:
                 return

@@ -21,4 +21,6 @@ class Remotes:
         """The bucket, with nothing asked of it yet; with `quick` a server that is silent is given up at once."""
         from chatwoot_ops.adapters.remote_store import RemoteStore, client_of  # noqa: PLC0415 - see above
 
-        return RemoteStore(client_of(remote, **(QUICK if quick else {})), remote.bucket)
+        if quick:
+            return RemoteStore(client_of(remote, **QUICK), remote.bucket, readings=1)
+        return RemoteStore(client_of(remote), remote.bucket)
