@@ -15,15 +15,21 @@ def test_a_certificate_comes_back_as_it_was_written():
     assert parse_certificate(to_json(certificate())) == certificate()
 
 
-def test_one_of_a_version_that_did_not_say_where_the_set_came_from_is_read():
-    text = json.dumps({key: value for key, value in WHOLE.items() if key != "origin"})
-    assert parse_certificate(text) == certificate()
+@pytest.mark.parametrize("later", ["origin", "usable_seconds"])
+def test_one_of_a_version_that_did_not_say_so_much_is_read(later):
+    text = json.dumps({key: value for key, value in WHOLE.items() if key != later})
+    assert getattr(parse_certificate(text), later) in {"", 0.0}
 
 
-@pytest.mark.parametrize("name", sorted(set(WHOLE) - {"origin"}))
+@pytest.mark.parametrize("name", sorted(WHOLE.keys() - {"origin", "usable_seconds"}))
 def test_a_certificate_that_lacks_a_field_is_damaged(name):
     with pytest.raises(ValueError, match="damaged"):
         parse_certificate(json.dumps({key: value for key, value in WHOLE.items() if key != name}))
+
+
+def test_a_certificate_of_before_the_time_until_usable_was_noted_is_read():
+    raw = {key: value for key, value in WHOLE.items() if key != "usable_seconds"}
+    assert parse_certificate(json.dumps(raw)).usable_seconds == 0.0
 
 
 @pytest.mark.parametrize(

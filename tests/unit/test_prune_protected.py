@@ -13,7 +13,7 @@ from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.set_lock import nobody_reading, reading
 from chatwoot_ops.adapters.set_notes import mark_off_site, off_site_note, remove_set
-from chatwoot_ops.console.keeping import pruned
+from chatwoot_ops.console.backup_sets import pruned
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.operations import backup_sets, drilling, key_proof, pushing
 from chatwoot_ops.operations import prune as pruning

@@ -30,7 +30,8 @@ from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.nearing import brought_near, opened_near
 from chatwoot_ops.operations.opening import open_with
 from chatwoot_ops.operations.prune_remote import prune_remote
-from chatwoot_ops.operations.pushing import push, push_all, push_archive
+from chatwoot_ops.operations.pushing import push, push_archive
+from chatwoot_ops.operations.pushing_all import push_all
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.remote import list_remote
 from chatwoot_ops.operations.wal import _not_needed, read_chains

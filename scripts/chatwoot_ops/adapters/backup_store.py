@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
 from chatwoot_ops.adapters.partial_set import PartialSet
-from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, notes_of
+from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_shared, notes_of
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Encryption, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
@@ -106,7 +106,8 @@ def read_set(path: Path) -> BackupSet:
     # Bytes that are no UTF-8 become text that is no manifest.
     manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
     size = sum(each.size for each in manifest.artifacts)
-    return BackupSet(path=str(path), manifest=manifest, size=size, **notes_of(path))
+    shared = sum(each.size for each in manifest.artifacts if is_shared(path / each.name))
+    return BackupSet(path=str(path), manifest=manifest, size=size, shared=shared, **notes_of(path))
 
 
 def checksum_problems(backup_set: BackupSet) -> tuple[str, ...]:

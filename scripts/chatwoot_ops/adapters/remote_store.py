@@ -13,13 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
-from chatwoot_ops.adapters.remote_upload import upload
+from chatwoot_ops.adapters.remote_upload import copied, upload
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.remote import Remote
 
 _CHUNK = 1024 * 1024
 _CONNECT_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 10, 60, 5
-_READINGS = 4
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _NOT_KNOWN = frozenset({"NotImplemented", "InvalidArgument", "501"})
 _ABSENT = frozenset({"NoSuchKey", "404"})
@@ -37,14 +36,12 @@ _ELSE = "Check BACKUP_REMOTE_ENDPOINT and the network, then run this again: it g
 
 @dataclass(frozen=True, slots=True)
 class RemoteStore:
-    """The objects of one bucket. Every method raises CommandFailedError when the server refuses or does not answer.
-
-    `readings` is how often an object is asked for whose connection breaks.
-    """
+    """The objects of one bucket. Every method raises CommandFailedError when the server refuses or does not answer."""
 
     client: Any
     bucket: str
-    readings: int = _READINGS
+    # How often an object is asked for whose connection breaks.
+    readings: int = 4
 
     def sizes(self, folder: str) -> dict[str, int]:
         """The objects below a folder, by their full name, with their sizes in bytes."""
@@ -115,6 +112,10 @@ class RemoteStore:
         """Sends a file; one that was cut off goes on from the parts that are there. Returns the bytes that went out."""
         with _asked(f"sending {name}"):
             return upload(self.client, self.bucket, name, path)
+
+    def copy(self, source: str, name: str) -> bool:
+        """Whether the server copied an object under this name; where it did not, the file is to be sent."""
+        return copied(self.client, self.bucket, source, name)
 
     def remove(self, names: Iterable[str]) -> None:
         """Removes objects in this order; one that is not there is no failure."""

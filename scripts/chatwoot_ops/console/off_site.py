@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from chatwoot_ops.console.keeping import set_line
+from chatwoot_ops.console.backup_sets import set_line
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.operations.pulling import Pulled
-from chatwoot_ops.operations.pushing import Pushed, PushedAll
+from chatwoot_ops.operations.pushing import Pushed
+from chatwoot_ops.operations.pushing_all import PushedAll
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
 from chatwoot_ops.operations.wal_push import WalPushed
 

@@ -14,11 +14,14 @@ from chatwoot_ops.model.backup_set import BackupSet, StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.journal import Opening
 from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.troubled_file import lines_of
 from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.changing import Change, store_of
 from chatwoot_ops.operations.containers import wait_until_answering
 from chatwoot_ops.operations.digests import ROWS
+from chatwoot_ops.operations.indexes import build
 from chatwoot_ops.operations.instance import instances
+from chatwoot_ops.operations.lost_files import files_told
 from chatwoot_ops.operations.opened_sets import opened_source
 from chatwoot_ops.operations.probes import data, web
 from chatwoot_ops.operations.probes.asking import asked
@@ -31,17 +34,22 @@ from chatwoot_ops.operations.swapping import start_data
 
 OVERLAY = "docker-compose.drill.yml"
 LOGIN = "/app/login"
+_THEN = "were missing or wrong already when the set was made"
 _REMEDY = "See docs/how-to/drill.md, section What a failed drill means"
 
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """What came back: rows, tables and stored files that were compared one by one, and every check."""
+    """What came back: rows, tables and stored files that were compared one by one, and every check.
+
+    `building_seconds` were spent on indexes, once the stack could be used.
+    """
 
     rows: int
     tables: int
     files: int
     checks: tuple[Check, ...]
+    building_seconds: float = 0.0
 
 
 def isolated(stack: Stack) -> Stack:
@@ -67,7 +75,7 @@ def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, 
     cluster = change.cluster_name()
     with opened_source(stack, change, source, identity) as readable:
         staged = build_cluster(stack, host, readable, change, cluster, migrate=False)
-        proof = restore_files(stack, host, readable, change, staged)
+        placed = restore_files(stack, host, readable, change, staged)
     change.step("serve", "Starting the restored database and the web, without the worker")
     host.processes.run(staging.swap(stack, f"clusters/{cluster}"))
     start_data(stack, host)
@@ -76,11 +84,23 @@ def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, 
     wait_until_answering(stack, host, (RAILS,), lambda: inside.get(LOGIN).status == web.OK)
     change.step("ask", "Asking the restored stack")
     counted = _rows(staged) or _counted(stack, host)
+    lost = lines_of(files_told(stack, host, placed))
     checks = (
-        *_restored(staged, proof, counted),
+        *_restored(staged, placed.proof, counted, lost),
         *_running(stack, replace(host, http=inside), backup_set.manifest.instance),
     )
-    return Proved(sum(counted.values()), len(counted), proof.proved, checks)
+    with host.timed() as spent:
+        checks = (*checks, *_indexes(stack, host, change, staged))
+    return Proved(sum(counted.values()), len(counted), placed.proof.proved, checks, spent[0])
+
+
+def _indexes(stack: Stack, host: Host, change: Change, staged: Staged) -> tuple[Check, ...]:
+    """Proof that what a restore leaves for later can be built; a physical set left nothing."""
+    if not staged.indexes:
+        return ()
+    change.step("build-indexes", "Building the indexes that searching needs")
+    took = ", ".join(f"{name} in {seconds} s" for name, seconds in build(stack, host, staged.indexes))
+    return (passed("later indexes", f"all {len(staged.indexes)} are as in the dump; built: {took}"),)
 
 
 def _rows(staged: Staged) -> dict[str, int]:
@@ -103,7 +123,7 @@ def _running(stack: Stack, host: Host, instance: str) -> tuple[Check, ...]:
     return tuple(check for name, ask in parts for check in asked(name, ask, _REMEDY))
 
 
-def _restored(staged: Staged, proof: StorageProof, rows: dict[str, int]) -> tuple[Check, ...]:
+def _restored(staged: Staged, proof: StorageProof, rows: dict[str, int], lost: tuple[str, ...]) -> tuple[Check, ...]:
     """Each of these was compared while the cluster was built; a difference would have ended the drill."""
     wrong = (*(set(proof.missing) - staged.recent), *proof.wrong)
     # A set of the cluster's own files is proved by those; its manifest counts no rows.
@@ -115,7 +135,7 @@ def _restored(staged: Staged, proof: StorageProof, rows: dict[str, int]) -> tupl
         passed("rows", f"{sum(rows.values())} in {len(rows)} tables, {compared}"),
         passed("sequences", f"{len(staged.data.sequences)}, each where the manifest says"),
         passed("triggers and extensions", f"{staged.data.triggers} and {len(staged.data.extensions)}, as promised"),
-        warned("stored files", f"{files}; {len(wrong)} were missing or wrong already when the set was made", _REMEDY)
+        warned("stored files", f"{files}; {len(wrong)} {_THEN}: {'; '.join(lost)}", _REMEDY)
         if wrong
         else passed("stored files", files),
         passed("encrypted rows", f"{len(staged.samples)} opened with the set's keys")

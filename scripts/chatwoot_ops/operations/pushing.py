@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import dropwhile
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.set_lock import reading
@@ -23,7 +22,16 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup import BackedUp, back_up
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
-from chatwoot_ops.operations.off_site_copy import Copy, abandoned, absent, claim, publish, require_sound, warnings
+from chatwoot_ops.operations.off_site_copy import (
+    Copy,
+    abandoned,
+    absent,
+    claim,
+    publish,
+    require_sound,
+    twins_of,
+    warnings,
+)
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.remote import open_bucket
 from chatwoot_ops.operations.wal_push import WalPushed, push_wal
@@ -45,12 +53,14 @@ class Pushed:
     wal: WalPushed = field(default_factory=WalPushed)
 
 
-def back_up_off_site(stack: Stack, host: Host, *, kind: str = "", push_it: bool = True) -> BackedUp:
+def back_up_off_site(
+    stack: Stack, host: Host, *, kind: str = "", whole: bool = False, push_it: bool = True
+) -> BackedUp:
     """Takes a set, and brings it off-site where BACKUP_REMOTE says where to.
 
     Raises what back_up and push raise; after a failed push the set is there all the same, and the error says so.
     """
-    made = back_up(stack, host, kind=kind)
+    made = back_up(stack, host, kind=kind, whole=whole)
     if not push_it or not stack.settings["BACKUP_REMOTE"]:
         return made
     pushed = push(stack, host, made.set.path)
@@ -58,13 +68,15 @@ def back_up_off_site(stack: Stack, host: Host, *, kind: str = "", push_it: bool 
 
 
 def push(stack: Stack, host: Host, name: str = "latest", *, resume: Journal | None = None) -> Pushed:
-    """Brings a set off-site; what is there already is not sent again, but read back all the same.
+    """Brings a set off-site; what is there already, in it or in another set, is not sent again, but read back.
 
     The finished WAL that goes on from the sets there goes with it. Raises BackupSetInvalidError when the set is damaged
     here, or another one of its name is there; BackupFailedError when the copy could not be made or is not what was
     sent. The set here stays as it is either way.
     """
-    copy = Copy(open_bucket(stack, host), store_of(stack).find(name))
+    bucket, store = open_bucket(stack, host), store_of(stack)
+    found = store.find(name)
+    copy = Copy(bucket, found, twins_of(bucket, found, store.sets()))
     with (
         reading(copy.set),
         changing(stack, host, "push", {"set": copy.set.path}, resume=resume) as change,
@@ -82,49 +94,13 @@ def push(stack: Stack, host: Host, name: str = "latest", *, resume: Journal | No
     return Pushed(manifest.name, where, sent, copy.set.size, round(spent[0], 1), said, wal)
 
 
-@dataclass(frozen=True, slots=True)
-class PushedAll:
-    """The sets that were brought off-site now, oldest first."""
-
-    sets: tuple[Pushed, ...]
-
-
-def push_all(stack: Stack, host: Host) -> PushedAll:
-    """Brings every set of this installation off-site that is not there yet, oldest first.
-
-    Raises what push raises for the first one that fails; those before it are there then.
-    """
-    url, own = open_bucket(stack, host).remote.url, stack.settings["CHATWOOT_INSTANCE_ID"]
-    mine = (each for each in store_of(stack).sets() if each.manifest.instance == own)
-    waiting = [each for each in mine if not each.lies_at(url) and not each.off_site_ended]
-    return PushedAll(tuple(push(stack, host, each.path) for each in waiting))
-
-
-def push_since(stack: Stack, host: Host, name: str) -> tuple[str, ...]:
-    """Brings the set of this name and those made after it off-site where BACKUP_REMOTE says where to; never raises.
-
-    What could not be brought there is a line in the result, with what to type.
-    """
-    if not stack.settings["BACKUP_REMOTE"]:
-        return ()
-    paths = [each.path for each in dropwhile(lambda each: each.manifest.name != name, store_of(stack).sets())]
-    return tuple(line for path in paths for line in _tried(stack, host, path))
-
-
-def _tried(stack: Stack, host: Host, path: str) -> tuple[str, ...]:
-    try:
-        return push(stack, host, path).warnings
-    except OpsError as error:
-        return (" ".join((error.message, *error.details, error.remedy)).strip(),)
-
-
 def _push(copy: Copy, host: Host, change: Change) -> tuple[int, tuple[str, ...]]:
     name, url, store = copy.set.manifest.name, copy.bucket.remote.url, copy.bucket.store
     change.step("check", f"Checking {name} before it is sent", set=name)
     require_sound(copy)
     change.step("send", f"Sending {show_size(copy.set.size)} to {url}", folder=copy.folder)
     claim(copy)
-    sent = sum(_send(copy, host, artifact) for artifact in absent(copy))
+    sent = sum(0 if copy.copied(artifact) else _send(copy, host, artifact) for artifact in absent(copy))
     change.step("read-back", "Reading the copy back")
     again = _read_back(copy, host)
     change.step("publish", "Writing the manifest of the copy")
