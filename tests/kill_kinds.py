@@ -63,6 +63,7 @@ _SCHEDULE = "tests/unit/test_schedule.py kills it at each file: no container tak
 _DRILL = "tests/stack_backup/test_drill.py kills it: what it leaves is a throwaway stack, which recover removes"
 _VOLUMES = "all data is to go: tests/unit/test_recover.py finishes it, and sees that an undo is refused"
 _FAILED = "a restore or an upgrade that failed by itself: what is killed then is the same as in the rows of the undo"
+_FETCHED = "tests/unit/test_wal_off_site.py kills it both ways: files are fetched, no container takes part"
 # (task, step) or a whole task, and why the table has no row of it.
 ELSEWHERE = {
     "setup": _SETUP,
@@ -75,6 +76,8 @@ ELSEWHERE = {
     ("down", "forget-instance"): _VOLUMES,
     ("down", "remove-volumes"): _VOLUMES,
     ("migrate", "wait-for-data-migrations"): "it only waits: what is cut off there is over",
+    ("restore", "fetch-wal"): _FETCHED,
+    ("restore", "drop-fetched"): _FETCHED,
     ("restore", "put-back"): _FAILED,
     ("upgrade", "put-back"): _FAILED,
     ("recover", "remove-volumes"): _SETUP,
