@@ -7,6 +7,8 @@ WAYS = ("finish", "undo")
 BACKUP = ("dump-database", "copy-storage", "seal-settings", "seal")
 PHYSICAL = ("base-backup", *BACKUP[1:])
 RESTORE = ("stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean")
+# A logical restore builds the indexes of searching last, while it serves.
+LOGICAL_RESTORE = (*RESTORE, "build-indexes")
 # What a restore with an archive does after itself: a new chain and its base backup.
 CHAIN = ("new-chain", "base-backup", "seal")
 # What a row's `operation` says: the task that it is of, and where it is killed.
@@ -15,9 +17,9 @@ KINDS = {
     "physical backup": ("backup", PHYSICAL),
     "encrypted backup": ("backup", BACKUP),
     "physical backup, WAL archived": ("backup", ("prune-archive",)),
-    "restore": ("restore", RESTORE),
+    "restore": ("restore", LOGICAL_RESTORE),
     "physical restore": ("restore", RESTORE),
-    "encrypted restore": ("restore", ("open", *RESTORE)),
+    "encrypted restore": ("restore", ("open", *LOGICAL_RESTORE)),
     "restore --to": ("restore", (*RESTORE[:3], "recover", *RESTORE[3:], *CHAIN)),
     "restore with keys": ("restore", ("keys",)),
     "restore --migrate": ("restore", ("prepare",)),
@@ -82,8 +84,21 @@ ELSEWHERE = {
 NOT_RUN: dict[str, tuple[str, ...]] = {
     "encrypted backup": ("dump-database", "copy-storage", "seal-settings", "seal"),
     "physical backup, WAL archived": ("prune-archive",),
+    "restore": ("build-indexes",),
     "physical restore": ("smoke", "clean"),
-    "encrypted restore": ("open", "stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean"),
+    "encrypted restore": (
+        "open",
+        "stage",
+        "load",
+        "prove",
+        "storage",
+        "stop",
+        "swap",
+        "start",
+        "smoke",
+        "clean",
+        "build-indexes",
+    ),
     "restore --to": ("stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean", "seal"),
     "restore --migrate": ("prepare",),
     "upgrade, WAL archived": ("new-chain", "base-backup"),

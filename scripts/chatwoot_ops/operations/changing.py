@@ -39,6 +39,7 @@ class Change:
     host: Host
     resumed: Journal | None
     changed: list[str] = field(default_factory=list)
+    owed: list[str] = field(default_factory=list)
 
     def step(self, name: str, text: str, /, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
         """Announces a step; its journal line is on disk when this returns."""
@@ -48,6 +49,10 @@ class Change:
     def made(self, text: str) -> None:
         """Notes what is different now, for the operation's result."""
         self.changed.append(text)
+
+    def owes(self, remedy: str) -> None:
+        """From here on the journal stays after any end but a good one: only it knows what is still to be made."""
+        self.owed.append(remedy)
 
     def cluster_name(self) -> str:
         """The name of a cluster that this operation builds: when, and by which operation."""
@@ -99,7 +104,8 @@ def _written_down(stack: Stack, change: Change) -> Iterator[None]:
         if _close("interrupted", change):
             gone = InterruptedByOperatorError(f"Interrupted during {operation}", details=(ENGINE_GONE,), remedy=RECOVER)
             raise gone from error
-        remedy = f"The stack can be used as it is; 'invoke {operation}' can be run again."
+        again = f"The stack can be used as it is; 'invoke {operation}' can be run again."
+        remedy = change.owed[-1] if change.owed else again
         raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
     except OpsError as error:
         end_one_offs(stack, change.host)
@@ -115,7 +121,8 @@ def _close(outcome: str, change: Change) -> bool:
     operation = change.opening.operation
     journal = change.store.read()
     gone = operation in NEED_ENGINE and bool(journal and journal.steps) and not _engine_answers(change.host)
-    change.store.close(change.opening, outcome, keep=gone or (change.resumed is not None and operation in KEPT))
+    kept = change.resumed is not None and operation in KEPT
+    change.store.close(change.opening, outcome, keep=gone or kept or bool(change.owed))
     return gone
 
 
