@@ -7,8 +7,8 @@ WAYS = ("finish", "undo")
 BACKUP = ("dump-database", "copy-storage", "seal-settings", "seal")
 PHYSICAL = ("base-backup", *BACKUP[1:])
 RESTORE = ("stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean")
-# A logical restore builds the indexes of searching last, while it serves.
-LOGICAL_RESTORE = (*RESTORE, "build-indexes")
+# The indexes that searching needs are built last, from a dump alone.
+LOGICAL = (*RESTORE, "build-indexes")
 # What a restore with an archive does after itself: a new chain and its base backup.
 CHAIN = ("new-chain", "base-backup", "seal")
 # What a row's `operation` says: the task that it is of, and where it is killed.
@@ -17,9 +17,9 @@ KINDS = {
     "physical backup": ("backup", PHYSICAL),
     "encrypted backup": ("backup", BACKUP),
     "physical backup, WAL archived": ("backup", ("prune-archive",)),
-    "restore": ("restore", LOGICAL_RESTORE),
+    "restore": ("restore", LOGICAL),
     "physical restore": ("restore", RESTORE),
-    "encrypted restore": ("restore", ("open", *LOGICAL_RESTORE)),
+    "encrypted restore": ("restore", ("open", *LOGICAL)),
     "restore --to": ("restore", (*RESTORE[:3], "recover", *RESTORE[3:], *CHAIN)),
     "restore with keys": ("restore", ("keys",)),
     "restore --migrate": ("restore", ("prepare",)),

@@ -85,7 +85,7 @@ def test_a_physical_set_is_encrypted_and_restored_in_the_same_way(encrypting):
     known = encrypting.client.write("a sentence in a physical set")
     encrypting.invoke("backup", "--kind", "physical")
     path = sets(encrypting)[-1]
-    assert all(each.name.endswith((".age", ".json")) for each in path.iterdir())
+    assert all(each.name.endswith((".age", ".json", ".known")) for each in path.iterdir())
     assert "were NOT read" in encrypting.invoke("backup", "--verify").out
     encrypting.invoke("backup.keys", "--prove", "--identity", str(encrypting.identity))
     later = encrypting.client.write("after the physical set")

@@ -121,8 +121,8 @@ def _close(outcome: str, change: Change) -> bool:
     operation = change.opening.operation
     journal = change.store.read()
     gone = operation in NEED_ENGINE and bool(journal and journal.steps) and not _engine_answers(change.host)
-    kept = change.resumed is not None and operation in KEPT
-    change.store.close(change.opening, outcome, keep=gone or kept or bool(change.owed))
+    needed = change.owed or (change.resumed is not None and operation in KEPT)
+    change.store.close(change.opening, outcome, keep=gone or bool(needed))
     return gone
 
 

@@ -32,8 +32,7 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
         if facts:
             change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
             drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
-        # It may have been cut off while it took the base backup of a new WAL chain.
-        store_of(stack).drop_partials()
+        store_of(stack).drop_partials()  # of the base backup that a new WAL chain begins with
         drop_saved(stack, BEFORE_RESTORE)
 
 
