@@ -27,6 +27,7 @@ from chatwoot_ops.operations.pulling import pull
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.remote import list_remote
 from fakes import FakeClock, FakeProcesses
+from fault_table import record
 from s3_server import BUCKET, FULL, REPOSITORY, SECRET_KEY, Line, certificate, s3_server
 from sets import CLUSTER, sealed, sealed_physical
 from unit.test_wal_off_site import Archive, brought, segment
@@ -320,6 +321,7 @@ def test_a_server_whose_disk_is_full_is_said_and_the_set_kept(tmp_path):
             push(stack, Host(Path("no-compose"), remotes=Patient()))
     assert "its disk may be full" in caught.value.remedy
     assert checksum_problems(read_set(path)) == ()
+    record("disk full", "at the remote", "push")
 
 
 def test_no_task_shows_a_credential(machine, values):

@@ -86,7 +86,7 @@ class BackupStore:
     def _read(path: Path) -> BackupSet | None:
         try:
             return read_set(path)
-        except (BackupSetInvalidError, OSError):
+        except BackupSetInvalidError:
             return None
 
 
@@ -101,10 +101,15 @@ def seal_folder(partial: Path, sealed: Path, manifest: str) -> Path:
 def read_set(path: Path) -> BackupSet:
     """The sealed set in a folder.
 
-    Raises BackupSetInvalidError when its manifest is damaged or of a newer format.
+    Raises BackupSetInvalidError when its manifest is damaged, cannot be read, or is of a newer format.
     """
-    # Bytes that are no UTF-8 become text that is no manifest.
-    manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
+    try:
+        # Bytes that are no UTF-8 become text that is no manifest.
+        text = (path / MANIFEST).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        why = f"{MANIFEST}: cannot be read ({error.strerror})"
+        raise BackupSetInvalidError(f"The set {path.name} is damaged", details=(why,)) from error
+    manifest = parse_manifest(text)
     size = sum(each.size for each in manifest.artifacts)
     shared = sum(each.size for each in manifest.artifacts if is_shared(path / each.name))
     return BackupSet(path=str(path), manifest=manifest, size=size, shared=shared, **notes_of(path))

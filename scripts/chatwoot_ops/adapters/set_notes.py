@@ -65,7 +65,7 @@ def mark_off_site(backup_set: BackupSet, note: str) -> None:
     if note:
         write_atomically(path, note)
     else:
-        path.unlink(missing_ok=True)
+        remove_file(path)
 
 
 def mark_off_site_ended(backup_set: BackupSet, at: str) -> None:

@@ -99,7 +99,7 @@ def _push(copy: Copy, host: Host, change: Change) -> tuple[int, tuple[str, ...]]
     change.step("check", f"Checking {name} before it is sent", set=name)
     require_sound(copy)
     change.step("send", f"Sending {show_size(copy.set.size)} to {url}", folder=copy.folder)
-    claim(copy)
+    claim(copy, host)
     sent = sum(0 if copy.copied(artifact) else _send(copy, host, artifact) for artifact in absent(copy))
     change.step("read-back", "Reading the copy back")
     again = _read_back(copy, host)

@@ -166,15 +166,12 @@ def _restore(  # noqa: PLR0917 - one story, told once
     try:
         staged = build_cluster(stack, host, source, change, cluster, migrate=options.migrate)
         placed = restore_files(stack, host, source, change, staged)
+        _bring_keys(stack, change, keys)
     except BaseException as error:
         drop_staged(stack, host, change.opening.id, cluster)
         if isinstance(error, OpsError):
             raise old_serves(error) from error
         raise
-    save_settings(stack, BEFORE_RESTORE)
-    if keys:
-        change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
-        write_keys(stack, keys)
     save = partial(export_newer, stack, host, change, source, options.export_newer)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate, save=save)
     rows = sum(table.rows for table in staged.data.tables.values())
@@ -183,3 +180,10 @@ def _restore(  # noqa: PLR0917 - one story, told once
     notes = told(stack, "restore", files)
     restored = Restored(source.name, len(staged.data.tables), rows, placed.proof, opened, 0.0, away, notes, kind, files)
     return _Serving(restored, f"clusters/{cluster}", previous, staged.indexes)
+
+
+def _bring_keys(stack: Stack, change: Change, keys: dict[str, str]) -> None:
+    save_settings(stack, BEFORE_RESTORE)
+    if keys:
+        change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
+        write_keys(stack, keys)
