@@ -65,8 +65,6 @@ _VOLUMES = "all data is to go: tests/unit/test_recover.py finishes it, and sees 
 _FAILED = "a restore or an upgrade that failed by itself: what is killed then is the same as in the rows of the undo"
 _WAL_THERE = "one whole segment at a time goes into the archive; tests/unit/test_wal_off_site.py kills it in between"
 # (task, step) or a whole task, and why the table has no row of it.
-    "touches the archive only, one whole segment at a time; tests/unit/test_wal_off_site.py kills it in between"
-)
 ELSEWHERE = {
     "setup": _SETUP,
     "secrets": "write-secrets is one rename of .env; tests/stack/test_kills.py kills a set-up at it",
