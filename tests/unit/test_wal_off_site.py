@@ -427,7 +427,10 @@ def test_an_object_that_is_no_segment_is_refused_although_its_checksum_is_right(
         lambda raw: raw["segments"].append({"object": 1}),
         lambda raw: raw.update(segments=None),
     ],
-    ids=str,
+    ids=(
+        *("a name with a command", "a way out", "no time", "a size that is text", "a line break", "no system"),
+        *("no segment size", "a timeline with a line break", "no position", "newer", "half a segment", "no segments"),
+    ),
 )
 def test_a_list_that_is_damaged_or_forged_is_not_believed(stack, base, host, archive, s3, change):  # noqa: PLR0917
     push(stack, host)
