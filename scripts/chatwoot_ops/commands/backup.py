@@ -39,8 +39,12 @@ def dump(stack: Stack, *, database: str, operation: str, snapshot: str) -> Comma
     take from the server what customers wait for. The image trusts everybody on the loopback address.
     """
     options = (*beside(stack, database, operation), "--entrypoint", "sh", stack.images[DATABASE])
-    argv = (*options, "-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *where(stack))
-    return docker(*argv, purpose="Dumping the database", timeout=HOURS)
+    return docker(*options, *dump_arguments(snapshot, where(stack)), purpose="Dumping the database", timeout=HOURS)
+
+
+def dump_arguments(snapshot: str, whose: tuple[str, ...]) -> tuple[str, ...]:
+    """What a shell in the database image is told so that it dumps this snapshot; `whose` are psql's -U and -d."""
+    return ("-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *whose)
 
 
 def beside(stack: Stack, database: str, operation: str) -> tuple[str, ...]:
@@ -75,7 +79,12 @@ def piped_contents(image: str) -> Command:
 
 def storage(stack: Stack, *, operation: str) -> Command:
     """The storage volume as a tar on standard output; marks and half-written files of ours are left out."""
-    mount = ("--volume", f"{stack.volumes[RAILS]}:/volume:ro", "--network", "none", "--user", "0")
+    return archive(stack, stack.volumes[RAILS], operation=operation)
+
+
+def archive(stack: Stack, place: str, *, operation: str) -> Command:
+    """The same of any volume, by its name, or of a folder, by its full path; neither can be written to."""
+    mount = ("--volume", f"{place}:/volume:ro", "--network", "none", "--user", "0")
     options = (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *mount, "--entrypoint", "tar")
     argv = ("--create", "--directory=/volume", "--exclude=./.chatwoot*", "--exclude=./.restore*", "--file=-", ".")
     return docker(*options, stack.images[DATABASE], *argv, purpose="Reading the storage volume", timeout=HOURS)

@@ -7,6 +7,7 @@ from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.cluster import PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
+from chatwoot_ops.operations.adopt import Adopted
 from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_keys import KeysMade
 from chatwoot_ops.operations.backup_sets import Backups
@@ -47,6 +48,16 @@ def verified(result: BackupSet) -> list[str]:
         return [set_line(result), f"{said}; a restore verifies each file of the cluster."]
     said = "Read back: every checksum, the dump's table of contents and the storage archive to its end."
     return [set_line(result), said]
+
+
+def adopted(result: Adopted) -> list[str]:
+    """A Chatwoot from elsewhere that was taken over, or could be."""
+    proved = f"{result.rows} rows in {result.tables} tables, {result.files} stored files proved"
+    done = "could be taken over" if result.rehearsed else f"is taken over and serves as {result.release}"
+    return [
+        f"{result.source} {done}: {proved}, in {result.seconds} s. The source is as it was.",
+        *(f"Next: {line}" for line in result.next),
+    ]
 
 
 def drilled(result: Certificate) -> list[str]:

@@ -110,6 +110,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "TakenDown": lambda result: [f"Down. Volumes removed: {', '.join(result.removed) or 'none, all data is kept'}"],
     "Intended": keeping.intended,
     "Restored": keeping.restored,
+    "Adopted": lambda result: [*_checks(result.checks), *keeping.adopted(result)],
     "Upgraded": keeping.upgraded,
     "RolledBack": keeping.rolled_back,
     "Backups": keeping.backups,

@@ -22,7 +22,18 @@ from chatwoot_ops.model.stack import Stack
 # Only the journal knows whose the volumes are until .env does, or which cluster served before; the other operations
 # can simply be run again.
 KEPT = frozenset(
-    {"setup", "undo-setup", "undo-restore", "upgrade", "undo-upgrade", "rollback", "schedule", "undo-schedule"}
+    {
+        "adopt",
+        "undo-adopt",
+        "setup",
+        "undo-setup",
+        "undo-restore",
+        "upgrade",
+        "undo-upgrade",
+        "rollback",
+        "schedule",
+        "undo-schedule",
+    }
 )
 
 

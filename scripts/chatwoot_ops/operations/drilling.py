@@ -16,6 +16,7 @@ from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.changing import Change, store_of
 from chatwoot_ops.operations.containers import wait_until_answering
 from chatwoot_ops.operations.instance import instances
+from chatwoot_ops.operations.migrate import prepare
 from chatwoot_ops.operations.opened_sets import opened_source
 from chatwoot_ops.operations.probes import data, web
 from chatwoot_ops.operations.probes.asking import asked
@@ -46,8 +47,8 @@ def isolated(stack: Stack) -> Stack:
     return replace(stack, overlays=(OVERLAY,))
 
 
-def _opened(stack: Stack, host: Host, set_name: str) -> Change:
-    """The drill's own journal, which goes when the throwaway stack goes."""
+def opened(stack: Stack, host: Host, set_name: str) -> Change:
+    """The throwaway stack's own journal, which goes when it goes."""
     opening = Opening("drill", uuid4().hex[:12], host.machine.user(), 0, host.clock.stamp(), {"set": set_name})
     store = store_of(stack, host)
     store.open(opening)
@@ -59,20 +60,36 @@ def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, 
 
     Raises the errors of the restore; StackUnhealthyError where the web does not serve.
     """
-    change = _opened(stack, host, backup_set.manifest.name)
+    change = opened(stack, host, backup_set.manifest.name)
+    return serve_and_prove(stack, host, source, change, backup_set.manifest.instance, identity)
+
+
+def serve_and_prove(  # noqa: PLR0917 - one story, told once
+    stack: Stack,
+    host: Host,
+    source: Source,
+    change: Change,
+    instance: str,
+    identity: Identity | None = None,
+    *,
+    migrate: bool = False,
+) -> Proved:
+    """The same of any source, for the installation that it shall belong to; with `migrate` brought to the release."""
     make_ready(stack, host, change)
     cluster = change.cluster_name()
     with opened_source(stack, change, source, identity) as readable:
-        staged = build_cluster(stack, host, readable, change, cluster, migrate=False)
+        staged = build_cluster(stack, host, readable, change, cluster, migrate=migrate)
         proof = restore_files(stack, host, readable, change, staged)
     change.step("serve", "Starting the restored database and the web, without the worker")
     host.processes.run(staging.swap(stack, f"clusters/{cluster}"))
     start_data(stack, host)
+    if migrate:
+        prepare(stack, host, change)
     host.processes.run(compose.up_alone(stack, host.compose, RAILS))
     inside = InsideHttp(stack, host)
     wait_until_answering(stack, host, (RAILS,), lambda: inside.get(LOGIN).status == web.OK)
     change.step("ask", "Asking the restored stack")
-    checks = (*_restored(staged, proof), *_running(stack, replace(host, http=inside), backup_set.manifest.instance))
+    checks = (*_restored(source, staged, proof), *_running(stack, replace(host, http=inside), instance))
     rows = sum(table.rows for table in staged.data.tables.values())
     return Proved(rows, len(staged.data.tables), proof.proved, checks)
 
@@ -86,25 +103,33 @@ def _running(stack: Stack, host: Host, instance: str) -> tuple[Check, ...]:
     return tuple(check for name, ask in parts for check in asked(name, ask, _REMEDY))
 
 
-def _restored(staged: Staged, proof: StorageProof) -> tuple[Check, ...]:
+def _restored(source: Source, staged: Staged, proof: StorageProof) -> tuple[Check, ...]:
     """Each of these was compared while the cluster was built; a difference would have ended the drill."""
     tables, wrong = staged.data.tables, (*(set(proof.missing) - staged.recent), *proof.wrong)
     # A set of the cluster's own files is proved by those; its manifest counts no rows.
-    counted = (
-        f"{sum(table.rows for table in tables.values())} in {len(tables)} tables, their content as in the manifest"
-    )
+    counted = f"{sum(table.rows for table in tables.values())} in {len(tables)} tables{_promise(source)}"
     files = f"{proof.proved} proved by size and MD5"
     return (
         passed("rows", counted if tables else "not counted: the cluster's own files were verified"),
-        passed("sequences", f"{len(staged.data.sequences)}, each where the manifest says"),
-        passed("triggers and extensions", f"{staged.data.triggers} and {len(staged.data.extensions)}, as promised"),
-        warned("stored files", f"{files}; {len(wrong)} were missing or wrong already when the set was made", _REMEDY)
+        passed("sequences", f"{len(staged.data.sequences)}{', each where it was' if _promise(source) else ''}"),
+        passed("triggers and extensions", f"{staged.data.triggers} and {len(staged.data.extensions)}"),
+        warned("stored files", f"{files}; {len(wrong)} were missing or wrong already where they come from", _REMEDY)
         if wrong
         else passed("stored files", files),
-        passed("encrypted rows", f"{len(staged.samples)} opened with the set's keys")
+        passed("encrypted rows", f"{len(staged.samples)} opened with the keys at hand")
         if staged.samples
         else Check("encrypted rows", Outcome.NOT_CONFIGURED, "the data holds none yet"),
     )
+
+
+def _promise(source: Source) -> str:
+    """How closely the rows were compared with what they were where they come from."""
+    if source.set is not None:
+        return ", their content as in the manifest"
+    if source.promised is None:
+        return ""
+    hashed = any(table.digest for table in source.promised.tables.values())
+    return ", their content as in the source" if hashed else ", as many in each as in the source"
 
 
 def _instance(stack: Stack, host: Host, wanted: str) -> Check:

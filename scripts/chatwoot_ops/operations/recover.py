@@ -13,6 +13,8 @@ from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations import recover_sets
 from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.adopt import finish_adopt
+from chatwoot_ops.operations.adopt_undo import undo_adopt
 from chatwoot_ops.operations.backup_keys import finish_keys
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.finish_restore import finish_restore, with_identity
@@ -133,6 +135,8 @@ def _finish_upgrade(place: Place, _: Stack, host: Host, journal: Journal) -> Non
 
 
 FINISH: dict[str, Action] = {
+    "adopt": finish_adopt,
+    "undo-adopt": undo_adopt,
     "setup": _finish_setup,
     "secrets": _finish_secrets,
     "up": lambda _, stack, host, journal: up(stack, host, resume=journal),
@@ -154,6 +158,8 @@ FINISH: dict[str, Action] = {
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
+    "adopt": undo_adopt,
+    "undo-adopt": undo_adopt,
     "setup": undo_setup,
     "secrets": close,
     "up": _stop,

@@ -119,7 +119,7 @@ def restore(
     with changing(stack, host, "restore", noted, resume=resume) as change, host.timed() as spent:
         make_ready(stack, host, change)
         with opened_source(stack, change, source, identity) as readable:
-            restored = _restore(with_keys(stack, keys), host, readable, options, change, keys)
+            restored = bring_in(with_keys(stack, keys), host, readable, options, change, keys)
     return replace(restored, seconds=round(spent[0], 1))
 
 
@@ -158,9 +158,13 @@ def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) 
         raise ConfirmationMissingError(f"Nothing was restored: {why}", remedy=remedy)
 
 
-def _restore(  # noqa: PLR0917 - one story, told once
+def bring_in(  # noqa: PLR0917 - one story, told once
     stack: Stack, host: Host, source: Source, options: RestoreOptions, change: Change, keys: dict[str, str]
 ) -> Restored:
+    """The source's data in service, inside an operation that holds the lock; `keys` are those that `.env` lacks.
+
+    Raises RestoreFailedError when the old data serves, NothingServesError when it does not.
+    """
     cluster = change.cluster_name()
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     try:

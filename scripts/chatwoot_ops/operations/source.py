@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chatwoot_ops.errors import BackupSetInvalidError, ReleaseRefusedError
-from chatwoot_ops.model.backup_set import BackupSet
+from chatwoot_ops.model.backup_set import BackupSet, DataDigest
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.release import order_of
 from chatwoot_ops.model.stack import Stack
@@ -20,7 +20,8 @@ from chatwoot_ops.operations.staging import form_of
 class Source:
     """A dump or a cluster's archive, with its storage archive where there is one; `set` where both come from a set.
 
-    With a `recovery` the set is only where it begins: the WAL of a chain follows.
+    With a `recovery` the set is only where it begins: the WAL of a chain follows. `promised` is what the database was
+    seen to hold where it is no set's. From a Chatwoot elsewhere (`as_found`) stored files may be missing or wrong.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Source:
     storage: Path | None = None
     set: BackupSet | None = None
     recovery: Recovery | None = None
+    promised: DataDigest | None = None
+    as_found: bool = False
 
     @property
     def physical(self) -> bool:
