@@ -158,19 +158,28 @@ def up(_: Context, json: bool = False) -> None:
 @task(
     help={
         "volumes": "Remove the data too; shows what would be lost and asks.",
+        "backup": "Before a move: stop web and worker, take the last set, send it off-site where that is set up.",
         "yes": "Confirm on the command line what would be asked.",
         "dry-run": "Only say what would be done, after looking at everything.",
         "json": "One JSON object on standard output.",
     }
 )
-def down(_: Context, volumes: bool = False, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+def down(
+    _: Context,
+    volumes: bool = False,
+    backup: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
     """[run] Take the stack down; data is kept.
 
     Example: invoke down
     """
-    from chatwoot_ops.operations import opening, running
+    from chatwoot_ops.operations import leaving, opening, running
 
-    act = running.intended_down if dry_run else functools.partial(running.down, yes=yes)
+    stay = running.intended_down if dry_run else functools.partial(running.down, yes=yes)
+    act: Callable[..., Any] = functools.partial(leaving.leave, dry_run=dry_run) if backup else stay
     perform(lambda place, host: act(opening.open_with(place, host), host, volumes=volumes), json=json)
 
 

@@ -71,12 +71,11 @@ cd /volume && for file in $(find . -maxdepth 4 -name pg_control -path '*/global/
   echo "cluster=$cluster"; echo "major=$(cat "$cluster/PG_VERSION")"
   [ ! -e "$cluster/postmaster.pid" ] || echo "running=yes"
 done
-echo "kilobytes=$(du -sk . | cut -f1)"
 """
 
 
 def cluster_in(stack: Stack, place: str) -> Command:
-    """Where in a volume or folder a cluster lies, its major version, whether a server holds it, and all its kilobytes."""
+    """Where in a volume or folder a cluster lies, its major version, and whether a server holds it."""
     return _looking(stack, place, _CLUSTER)
 
 

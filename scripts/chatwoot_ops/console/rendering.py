@@ -108,6 +108,7 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "SecretsFilled": lambda result: [f"Filled in {result.path}: {', '.join(result.filled) or 'nothing, all are set'}"],
     "Started": lambda result: [f"{'Was running already' if result.already else 'Runs and is healthy'}: {result.url}"],
     "TakenDown": lambda result: [f"Down. Volumes removed: {', '.join(result.removed) or 'none, all data is kept'}"],
+    "Left": keeping.left,
     "Intended": keeping.intended,
     "Restored": keeping.restored,
     "Adopted": lambda result: [*_checks(result.checks), *keeping.adopted(result)],

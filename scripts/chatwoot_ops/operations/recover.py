@@ -18,6 +18,7 @@ from chatwoot_ops.operations.adopt_undo import undo_adopt
 from chatwoot_ops.operations.backup_keys import finish_keys
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.finish_restore import finish_restore, with_identity
+from chatwoot_ops.operations.leaving import finish_leaving
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opened_sets import drop_opened
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
@@ -140,6 +141,7 @@ FINISH: dict[str, Action] = {
     "setup": _finish_setup,
     "secrets": _finish_secrets,
     "up": lambda _, stack, host, journal: up(stack, host, resume=journal),
+    "leave": lambda _, stack, host, journal: finish_leaving(stack, host, journal),
     "down": lambda _, stack, host, journal: down(
         stack, host, volumes=bool(journal.opening.options.get("volumes")), resume=journal
     ),
@@ -163,6 +165,7 @@ UNDO: dict[str, Action] = {
     "setup": undo_setup,
     "secrets": close,
     "up": _stop,
+    "leave": lambda _, stack, host, journal: up(stack, host, resume=journal),
     "down": _undo_down,
     "migrate": close,
     **recover_sets.UNDO,
