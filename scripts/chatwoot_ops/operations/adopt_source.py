@@ -113,7 +113,7 @@ def _installed(host: Host, asked: AdoptOptions, env: Mapping[str, str], storage:
         superuser=superuser,
         storage=storage or (_mounted(web, _STORAGE) if web else volumes.get("storage", "")),
         image=asked.image or (str(web["Config"]["Image"]) if web else ""),
-        serving=tuple(str(each["Name"]).strip("/") for each in described if _runs(each) and _is_chatwoot(each)),
+        serving=tuple(sorted(str(each["Name"]).strip("/") for each in described if _runs(each) and _is_chatwoot(each))),
         volumes=tuple(filter(None, (place, *volumes.values()))),
         projects=frozenset(filter(None, (asked.from_project, *map(_project, described)))),
     )
