@@ -9,7 +9,7 @@ import requests
 from chatwoot_ops.adapters.env_file import read_env_file, write_env_file
 from chatwoot_ops.operations.secrets import make_secret
 from stack.tools import ADMIN_EMAIL, ADMIN_PASSWORD, BIN, COLD, docker, free_port, new_project, run, wait_for
-from stack_backup.support import POSTGRES, Client
+from stack_backup.support import POSTGRES, ROWS, Client
 
 COMPOSE = Path(__file__).with_name("upstream-compose.yml")
 KEYS = (
@@ -79,11 +79,11 @@ class Upstream:
     def serve(self):
         """All services, the first administrator, a message and an attachment."""
         self.compose("up", "-d", "postgres", "redis")
-        wait_for(lambda: self.sql("SELECT 1", "postgres", check=False) == "1", "the source's database")
+        self.wait_database()
         prepare = ("bundle", "exec", "rails", "db:chatwoot_prepare")
         self.compose("run", "--rm", "-T", "rails", *prepare)
         self.compose("up", "-d", "rails", "sidekiq")
-        wait_for(self._answers, "the source's web")
+        self.wait()
         form = {"name": "Ada", "company": "KGC", "email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
         page = {f"user[{key}]": value for key, value in form.items()}
         requests.post(f"{self.url}/installation/onboarding", data=page, timeout=20, allow_redirects=False)
@@ -91,6 +91,22 @@ class Upstream:
         client.write("written at the old place")
         client.attach("kept.bin", os.urandom(5000))
         return client
+
+    def wait_database(self):
+        wait_for(lambda: self.sql("SELECT 1", "postgres", check=False) == "1", "the source's database")
+
+    def wait(self):
+        wait_for(self._answers, "the source's web")
+
+    def rows(self):
+        """Every row of every table, as text."""
+        inside = ("psql", "-XqtA", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres")
+        command = ("exec", "-i", self.container("postgres"), *inside, "-d", "chatwoot_production")
+        found = {}
+        for line in docker(*command, stdin=ROWS).out.splitlines():
+            table, _, row = line.partition("\t")
+            found.setdefault(table, []).append(row)
+        return found
 
     def _answers(self):
         try:

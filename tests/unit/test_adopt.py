@@ -259,6 +259,16 @@ def test_a_server_that_cannot_be_taken_over_is_refused(place, well, machine, ask
     is_empty(place, machine)
 
 
+@pytest.mark.parametrize(
+    ("versions", "words"),
+    [((*VERSIONS, "20990101000000"), "of a newer release"), (VERSIONS[:1], "or add --migrate")],
+)
+def test_data_of_another_release_is_refused_before_anything_is_read(place, well, machine, asked, versions, words):
+    machine.server(content={"versions": list(versions)})
+    assert words in refused(place, well, asked)
+    assert not machine.engine.ran_with("--snapshot=")
+
+
 def test_a_server_that_does_not_answer_is_a_failed_check(place, well, machine, asked):
     machine.engine.on("datallowconn", code=2, stderr="connection refused")
     assert "source database: could not check" in refused(place, well, asked)

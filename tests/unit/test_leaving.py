@@ -3,7 +3,7 @@
 import pytest
 
 from chatwoot_ops.adapters.env_file import read_env_file
-from chatwoot_ops.console.keeping import left
+from chatwoot_ops.console.moving import left
 from chatwoot_ops.errors import BackupFailedError, SettingsInvalidError
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.leaving import leave

@@ -7,12 +7,10 @@ from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.cluster import PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
-from chatwoot_ops.operations.adopt import Adopted
 from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_keys import KeysMade
 from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.key_proof import KeyProved
-from chatwoot_ops.operations.leaving import Left
 from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
 from chatwoot_ops.operations.pushing import Pushed
@@ -49,28 +47,6 @@ def verified(result: BackupSet) -> list[str]:
         return [set_line(result), f"{said}; a restore verifies each file of the cluster."]
     said = "Read back: every checksum, the dump's table of contents and the storage archive to its end."
     return [set_line(result), said]
-
-
-def adopted(result: Adopted) -> list[str]:
-    """A Chatwoot from elsewhere that was taken over, or could be."""
-    proved = f"{result.rows} rows in {result.tables} tables, {result.files} stored files proved"
-    done = "could be taken over" if result.rehearsed else f"is taken over and serves as {result.release}"
-    return [
-        f"{result.source} {done}: {proved}, in {result.seconds} s. The source is as it was.",
-        *(f"Next: {line}" for line in result.next),
-    ]
-
-
-def left(result: Left) -> list[str]:
-    """A stack that is down for good, and what its new home needs."""
-    name, place = result.last.set.manifest.name, result.last.set.path
-    where = "--from-remote" if result.sent else f"--set FOLDER, a copy of {place},"
-    key = "--identity FILE" if result.last.set.manifest.settings_included else "--settings FILE, a copy of .env"
-    return [
-        *backed_up(result.last),
-        "The stack is down, its data is kept; 'invoke up' is the way back.",
-        f"On the new host: scripts/bootstrap restore {where} {key}" + (f" (set {name})" if result.sent else ""),
-    ]
 
 
 def drilled(result: Certificate) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from chatwoot_ops.console import keeping, scheduling
+from chatwoot_ops.console import keeping, moving, scheduling
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.rehearse import Rehearsal
@@ -108,10 +108,10 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "SecretsFilled": lambda result: [f"Filled in {result.path}: {', '.join(result.filled) or 'nothing, all are set'}"],
     "Started": lambda result: [f"{'Was running already' if result.already else 'Runs and is healthy'}: {result.url}"],
     "TakenDown": lambda result: [f"Down. Volumes removed: {', '.join(result.removed) or 'none, all data is kept'}"],
-    "Left": keeping.left,
+    "Left": moving.left,
     "Intended": keeping.intended,
     "Restored": keeping.restored,
-    "Adopted": lambda result: [*_checks(result.checks), *keeping.adopted(result)],
+    "Adopted": lambda result: [*_checks(result.checks), *moving.adopted(result)],
     "Upgraded": keeping.upgraded,
     "RolledBack": keeping.rolled_back,
     "Backups": keeping.backups,

@@ -10,9 +10,10 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import adoption, docker
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.size import show_size
-from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.operations.adopt_server import LOCAL, ServerFacts, image_major, server_facts
 from chatwoot_ops.operations.adopt_source import AdoptOptions, Origin
+from chatwoot_ops.operations.database import versions_of_image
 from chatwoot_ops.operations.preflight import could_ask, preflight
 from chatwoot_ops.operations.staging import form_of
 
@@ -46,6 +47,7 @@ def look(stack: Stack, host: Host, origin: Origin, asked: AdoptOptions, env: Map
     checks = (
         *_at_rest(origin, asked),
         *source,
+        *could_ask("release", lambda stack, host: _release(stack, host, found, asked), stack, host),
         *could_ask("stored files", lambda _, host: stored_files(stack, host, origin, found), stack, host),
         *could_ask("room", lambda _, host: _room(stack, host, origin, found), stack, host),
         *_apart(stack, origin),
@@ -82,6 +84,24 @@ def _stopped(stack: Stack, host: Host, origin: Origin) -> tuple[Check, ...]:
         remedy = "Its server was not shut down, or runs outside of Docker: stop it cleanly if you can"
         return (warned(name, seen, remedy),)
     return (passed(name, f"{seen}; what it holds is seen in a copy"),)
+
+
+def _release(stack: Stack, host: Host, facts: ServerFacts | None, asked: AdoptOptions) -> tuple[Check, ...]:
+    """Whether the image can run on the source's schema; an image that is not here yet is asked by the rehearsal."""
+    image, name = stack.images[RAILS], "release"
+    if facts is None or not facts.database or host.processes.try_run(docker.image_id(image)).code != 0:
+        return ()
+    known = versions_of_image(stack, host)
+    newer, lacking = facts.versions - known, known - facts.versions
+    if newer:
+        seen = f"the source has {len(newer)} migrations that {image} does not know: it is of a newer release"
+        return (failed(name, seen, "Give the image of its release: --image"),)
+    if not lacking:
+        return (passed(name, f"{image} knows the source's schema, and lacks nothing of it"),)
+    seen = f"the source lacks {len(lacking)} migrations of {image}: it is of an older release"
+    if asked.migrate:
+        return (warned(name, seen, "They run in the rehearsal; the source is not migrated"),)
+    return (failed(name, seen, "Give the image of its release (--image), or add --migrate"),)
 
 
 def _dump(origin: Origin) -> tuple[Check, ...]:

@@ -27,8 +27,7 @@ SELECT json_build_object('chatwoot', to_regclass('public.schema_migrations') IS 
   'extensions', (SELECT json_agg(extname ORDER BY extname) FROM pg_extension));
 """
 _CONTENT = """
-SELECT json_build_object('versions', (SELECT coalesce(json_agg(version), '[]') FROM schema_migrations),
-  'files', (SELECT coalesce(json_object_agg(service_name, many), '{}') FROM
+SELECT json_build_object('versions', (SELECT coalesce(json_agg(version), '[]') FROM schema_migrations), 'files', (SELECT coalesce(json_object_agg(service_name, many), '{}') FROM
     (SELECT service_name, count(*) AS many FROM active_storage_blobs GROUP BY 1) AS kept),
   'messages', (SELECT count(*) FROM messages), 'newest', (SELECT max(created_at) FROM messages));
 """
@@ -37,15 +36,14 @@ _REMEDY = "Look at the source's .env: POSTGRES_DATABASE; or name it with --datab
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What a source's server holds: Chatwoot's database, PostgreSQL's major version, migrations, files by service."""
+    """What a source's server holds: Chatwoot's database, PostgreSQL's major version, bytes, files and migrations."""
 
     checks: tuple[Check, ...]
     database: str = ""
     major: int = 0
     size: int = 0
-    owner: str = ""
-    versions: frozenset[str] = frozenset()
     files: Mapping[str, int] = field(default_factory=dict)
+    versions: frozenset[str] = frozenset()
 
 
 def server_facts(stack: Stack, host: Host, server: Server, wanted: str, env: Mapping[str, str]) -> ServerFacts:
@@ -64,23 +62,20 @@ def server_facts(stack: Stack, host: Host, server: Server, wanted: str, env: Map
     if not facts.get(name, {}).get("chatwoot"):
         return ServerFacts((_no_chatwoot(name, tuple(each for each in there if facts[each]["chatwoot"])),))
     found, content = facts[name], ask(name, _CONTENT)
+    checks = (
+        _database(name, found, content),
+        _version(stack, host, found["major"]),
+        _extensions(found),
+        _keys(_samples(stack, host, server, name), env),
+    )
+    files = {str(service): int(many) for service, many in content["files"].items()}
+    return ServerFacts(checks, name, int(found["major"]), int(found["size"]), files, frozenset(content["versions"]))
+
+
+def _samples(stack: Stack, host: Host, server: Server, name: str) -> list[tuple[str, str]]:
     command = adoption.ask(stack, server, "adopt", name, SAMPLES)
     lines = iter(host.processes.run(command).stdout.splitlines())
-    samples = read_samples(lambda: next(lines))
-    return ServerFacts(
-        (
-            _database(name, found, content),
-            _version(stack, host, found["major"]),
-            _extensions(found),
-            _keys(samples, env),
-        ),
-        name,
-        int(found["major"]),
-        int(found["size"]),
-        str(found["owner"]),
-        frozenset(content["versions"]),
-        {str(service): int(many) for service, many in content["files"].items()},
-    )
+    return read_samples(lambda: next(lines))
 
 
 def _no_chatwoot(name: str, others: tuple[str, ...]) -> Check:
