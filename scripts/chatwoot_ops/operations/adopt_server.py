@@ -27,7 +27,8 @@ SELECT json_build_object('chatwoot', to_regclass('public.schema_migrations') IS 
   'extensions', (SELECT json_agg(extname ORDER BY extname) FROM pg_extension));
 """
 _CONTENT = """
-SELECT json_build_object('versions', (SELECT coalesce(json_agg(version), '[]') FROM schema_migrations), 'files', (SELECT coalesce(json_object_agg(service_name, many), '{}') FROM
+SELECT json_build_object('versions', (SELECT coalesce(json_agg(version), '[]') FROM schema_migrations),
+  'files', (SELECT coalesce(json_object_agg(service_name, many), '{}') FROM
     (SELECT service_name, count(*) AS many FROM active_storage_blobs GROUP BY 1) AS kept),
   'messages', (SELECT count(*) FROM messages), 'newest', (SELECT max(created_at) FROM messages));
 """
