@@ -224,11 +224,8 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
             "KeyProved",
             "The private key of age1public opens a-set: 2.0 kB were read to the end, and its keys are right.",
         ),
-        (
-            "Adopted",
-            "old is taken over and serves as v4.15.1-ce: 261 rows in 2 tables, 2 stored files proved, in 61.5 s. "
-            "The source is as it was.",
-        ),
+        ("Adopted", "old is taken over and serves as v4.15.1-ce in 61.5 s; the source is as it was."),
+        ("Adopted", "261 rows in 2 tables, 2 stored files proved"),
         ("Adopted", "Next: so"),
         ("Left", "The stack is down, its data is kept; 'invoke up' is the way back."),
         ("BackedUp", "261 rows in 2 tables, 2 of 2 stored files proved"),

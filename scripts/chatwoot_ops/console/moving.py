@@ -9,10 +9,10 @@ from chatwoot_ops.operations.leaving import Left
 
 def adopted(result: Adopted) -> list[str]:
     """A Chatwoot from elsewhere that was taken over, or could be."""
-    proved = f"{result.rows} rows in {result.tables} tables, {result.files} stored files proved"
-    done = "could be taken over" if result.rehearsed else f"is taken over and serves as {result.release}"
+    done = "can be taken over: rehearsed" if result.rehearsed else f"is taken over and serves as {result.release}"
     return [
-        f"{result.source} {done}: {proved}, in {result.seconds} s. The source is as it was.",
+        f"{result.rows} rows in {result.tables} tables, {result.files} stored files proved",
+        f"{result.source} {done} in {result.seconds} s; the source is as it was.",
         *(f"Next: {line}" for line in result.next),
     ]
 
