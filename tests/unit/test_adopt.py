@@ -199,8 +199,29 @@ def test_an_installation_is_taken_over_and_the_source_only_read(place, well, mac
 
 def test_what_still_leads_to_the_old_place_is_said(place, well, machine, asked):
     said = "\n".join(adopt(place, well, asked()).next)
-    for words in ("https://chat.kgc.example has to lead to 127.0.0.1:3002", "n8n:5678", "must not start again"):
+    for words in (
+        "https://chat.kgc.example has to lead to 127.0.0.1:3002",
+        "n8n:5678",
+        "--restart=no old-rails-1 old-sidekiq-1",
+    ):
         assert words in said
+
+
+def test_a_source_that_forces_https_is_asked_as_its_proxy_would(place, well, machine, asked, tmp_path):
+    made = asked()
+    write_env_file(tmp_path / "source.env", (tmp_path / "source.env").read_text() + "FORCE_SSL=true\n")
+    adopt(place, well, made)
+    asking = machine.engine.ran_with("wget -q -S")
+    assert asking
+    assert all("X-Forwarded-Proto: https" in command.argv for command in asking)
+
+
+@pytest.mark.parametrize("answer", ["", "no JSON"])
+def test_an_answer_that_cannot_be_read_is_a_failed_check(place, well, machine, asked, answer):
+    machine.engine.on("table_name || '.' || column_name", answer)
+    assert "gave no answer that can be read" in refused(place, well, asked)
+    machine.engine.on("datallowconn", answer)
+    assert "gave no answer that can be read" in refused(place, well, asked)
 
 
 def test_no_secret_of_the_source_is_in_an_argument_or_in_the_journal(place, well, machine, asked):

@@ -166,10 +166,14 @@ def _next(stack: Stack, host: Host, plan: Plan) -> tuple[str, ...]:
     settings = stack.settings
     called = ask_database(stack, host, _CALLED, purpose="Reading where webhooks go")
     here = f"{settings['BIND_ADDRESS']}:{settings['CHATWOOT_PORT']}"
-    old = f"project {plan.origin.name}" if plan.origin.dump is None else "the old machine"
+    origin = plan.origin
+    old = f"{origin.name}" if origin.dump is None else "the old machine"
+    stay = f": a restart of Docker would. Type: docker update --restart=no {' '.join(origin.programs)}"
     return (
         f"{settings['FRONTEND_URL']} has to lead to {here} now: {_LEAD}",
-        f"Web and worker of {old} must not start again: both would fetch the same mail and send the same webhooks",
+        f"Web and worker of {old} must not start again, both would fetch the same mail and send the same webhooks"
+        + (stay if origin.programs else ""),
+        "Jobs that waited in the source's Redis were not taken over",
         *((f"Webhooks go to {', '.join(called)}: see that each is reached from here",) if called else ()),
         "Type 'invoke backup': the first set of this installation",
     )

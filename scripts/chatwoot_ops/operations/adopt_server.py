@@ -10,6 +10,7 @@ from typing import Any
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import adoption, physical
 from chatwoot_ops.commands.adoption import Server
+from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import DATABASE, Stack
@@ -32,6 +33,7 @@ SELECT json_build_object('versions', (SELECT coalesce(json_agg(version), '[]') F
     (SELECT service_name, count(*) AS many FROM active_storage_blobs GROUP BY 1) AS kept),
   'messages', (SELECT count(*) FROM messages), 'newest', (SELECT max(created_at) FROM messages));
 """
+_UNREADABLE = "The source's database gave no answer that can be read"
 _REMEDY = "Look at the source's .env: POSTGRES_DATABASE; or name it with --database"
 
 
@@ -54,8 +56,11 @@ def server_facts(stack: Stack, host: Host, server: Server, wanted: str, env: Map
     """
 
     def ask(database: str, sql: str) -> Any:  # noqa: ANN401 - JSON has no narrower type
-        command = adoption.ask(stack, server, "adopt", database, sql)
-        return json.loads(host.processes.run(command).stdout.strip().splitlines()[-1])
+        lines = host.processes.run(adoption.ask(stack, server, "adopt", database, sql)).stdout.strip().splitlines()
+        try:
+            return json.loads(lines[-1])
+        except (IndexError, ValueError) as error:
+            raise CommandFailedError(_UNREADABLE, details=tuple(lines[-3:])) from error
 
     there: list[str] = ask("postgres", _DATABASES) or []
     name = wanted or env.get("POSTGRES_DATABASE", "") or DEFAULT_DATABASE
@@ -76,7 +81,10 @@ def server_facts(stack: Stack, host: Host, server: Server, wanted: str, env: Map
 def _samples(stack: Stack, host: Host, server: Server, name: str) -> list[tuple[str, str]]:
     command = adoption.ask(stack, server, "adopt", name, SAMPLES)
     lines = iter(host.processes.run(command).stdout.splitlines())
-    return read_samples(lambda: next(lines))
+    try:
+        return read_samples(lambda: next(lines))
+    except (StopIteration, ValueError) as error:
+        raise CommandFailedError(_UNREADABLE) from error
 
 
 def _no_chatwoot(name: str, others: tuple[str, ...]) -> Check:

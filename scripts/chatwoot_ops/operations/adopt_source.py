@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,8 @@ class AdoptOptions:
 class Origin:
     """The source as found: a running `server`, else the `place` (volume or folder) of a stopped one, else a dump.
 
-    `storage` is a volume, or the full path of a folder or of a tar. `serving` are names of containers of its web and
-    worker that run.
+    `storage` is a volume, or the full path of a folder or of a tar. `programs` are names of the containers of its web
+    and worker, `serving` of those that run.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Origin:
     storage: str = ""
     image: str = ""
     serving: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     projects: frozenset[str] = frozenset()
 
@@ -113,7 +114,8 @@ def _installed(host: Host, asked: AdoptOptions, env: Mapping[str, str], storage:
         superuser=superuser,
         storage=storage or (_mounted(web, _STORAGE) if web else volumes.get("storage", "")),
         image=asked.image or (str(web["Config"]["Image"]) if web else ""),
-        serving=tuple(sorted(str(each["Name"]).strip("/") for each in described if _runs(each) and _is_chatwoot(each))),
+        serving=_names(each for each in described if _runs(each) and _is_chatwoot(each)),
+        programs=_names(filter(_is_chatwoot, described)),
         volumes=tuple(filter(None, (place, *volumes.values()))),
         projects=frozenset(filter(None, (asked.from_project, *map(_project, described)))),
     )
@@ -150,6 +152,10 @@ def _volumes(host: Host, asked: AdoptOptions) -> dict[str, str]:
 def _mounted(described: dict[str, Any], folder: str) -> str:
     found = [each for each in described.get("Mounts") or [] if str(each["Destination"]).startswith(folder)]
     return str(found[0].get("Name") or found[0]["Source"]) if found else ""
+
+
+def _names(described: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(sorted(str(each["Name"]).strip("/") for each in described))
 
 
 def _variables(described: dict[str, Any]) -> dict[str, str]:

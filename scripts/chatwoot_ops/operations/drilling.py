@@ -19,7 +19,7 @@ from chatwoot_ops.operations.instance import instances
 from chatwoot_ops.operations.migrate import prepare
 from chatwoot_ops.operations.opened_sets import opened_source
 from chatwoot_ops.operations.probes import data, web
-from chatwoot_ops.operations.probes.asking import asked
+from chatwoot_ops.operations.probes.asking import asked, direct_headers
 from chatwoot_ops.operations.probes.inside import InsideHttp
 from chatwoot_ops.operations.readying import make_ready
 from chatwoot_ops.operations.smoke import Ask
@@ -87,7 +87,9 @@ def serve_and_prove(  # noqa: PLR0917 - one story, told once
         prepare(stack, host, change)
     host.processes.run(compose.up_alone(stack, host.compose, RAILS))
     inside = InsideHttp(stack, host)
-    wait_until_answering(stack, host, (RAILS,), lambda: inside.get(LOGIN).status == web.OK)
+    wait_until_answering(
+        stack, host, (RAILS,), lambda: inside.get(LOGIN, headers=direct_headers(stack)).status == web.OK
+    )
     change.step("ask", "Asking the restored stack")
     checks = (*_restored(source, staged, proof), *_running(stack, replace(host, http=inside), instance))
     rows = sum(table.rows for table in staged.data.tables.values())
