@@ -468,6 +468,16 @@ def test_volumes_of_which_no_container_is_left_are_found_by_their_labels(place, 
     assert "--database-image pgvector/pgvector:pg14" in refused(place, well, asked)
 
 
+def test_a_relative_path_is_noted_so_that_recovery_finds_it(place, well, machine, asked, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = asked(env="source.env")
+    noted = []
+    monkeypatch.setattr(module, "_adopt", lambda *given: noted.append(given[2]) or given[-1] / "nothing")
+    with pytest.raises(TypeError):
+        adopt(place, well, made)
+    assert noted[0].env == str(tmp_path / "source.env")
+
+
 def test_a_dump_of_a_machine_elsewhere_is_taken_over(place, well, machine, asked, tmp_path):
     (tmp_path / "old.dump").write_bytes(b"PGDMP a dump")
     (tmp_path / "storage.tar").write_bytes(tar_of(FILES))

@@ -5,6 +5,7 @@ import pytest
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.console.moving import left
 from chatwoot_ops.errors import BackupFailedError, SettingsInvalidError
+from chatwoot_ops.model.journal import Opening
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.leaving import leave
 from chatwoot_ops.operations.opening import unchecked_stack
@@ -55,6 +56,16 @@ def test_it_neither_removes_the_data_nor_only_looks(stack, well, flag):
 
 class Killed(BaseException):
     """Stands for a process that is gone."""
+
+
+@pytest.mark.usefixtures("volume")
+def test_after_a_kill_undo_lets_the_stack_serve_again(place, stack, well):
+    store = store_of(stack, well)
+    store.open(Opening("leave", "77", "ada", 1, "2026-11-24T08:00:00Z"))
+    store.step("stop-writers", {})
+    recover(place, well, undo=True)
+    assert well.processes.ran_with("compose up -d")
+    assert store.read() is None
 
 
 @pytest.mark.usefixtures("volume")

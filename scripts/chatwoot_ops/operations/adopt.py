@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from chatwoot_ops.model.check import Check, Outcome, failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.adopt_fetch import fetch
-from chatwoot_ops.operations.adopt_plan import Plan, plan_of, settle
+from chatwoot_ops.operations.adopt_plan import SETTINGS, Plan, plan_of, settle
 from chatwoot_ops.operations.adopt_rehearsal import rehearse_takeover
-from chatwoot_ops.operations.adopt_source import AdoptOptions
+from chatwoot_ops.operations.adopt_source import AdoptOptions, with_full_paths
 from chatwoot_ops.operations.adopt_undo import BEFORE, put_away, undo_adopt, work_of
 from chatwoot_ops.operations.changing import Change, changing, require_quiet
 from chatwoot_ops.operations.database import ask_database
@@ -74,6 +75,7 @@ def adopt(place: Place, host: Host, asked: AdoptOptions) -> Adopted:
     """
     home = unchecked_stack(place, existing_or_example(place))
     require_quiet(home, host, "adopt")
+    asked = with_full_paths(asked)
     plan = plan_of(place, host, asked)
     _require(plan.checks)
     with changing(home, host, "adopt", asdict(asked)) as change, host.timed() as spent:
@@ -102,7 +104,7 @@ def _adopt(  # noqa: PLR0917 - one story, told once
     source = fetch(plan.stack, host, change, plan.origin, asked, plan.env, work)
     seal = not asked.rehearse
     proved, path = rehearse_takeover(place, host, change, source, text, work, migrate=asked.migrate, seal=seal)
-    release = read_env_file(work / "settings.env").values["CHATWOOT_RELEASE"]
+    release = read_env_file(work / SETTINGS).values["CHATWOOT_RELEASE"]
     adopted = _adopted(plan, release, proved)
     if asked.rehearse:
         return adopted
@@ -137,7 +139,7 @@ def _confirm(host: Host, asked: AdoptOptions, adopted: Adopted) -> None:
 def _take_over(  # noqa: PLR0917 - as above
     place: Place, host: Host, change: Change, path: str, text: str, work: Path
 ) -> Stack:
-    stack = unchecked_stack(place, read_env_file(work / "settings.env"))
+    stack = unchecked_stack(place, read_env_file(work / SETTINGS))
     had = place.env_file.exists()
     if had:
         write_atomically(work / BEFORE, read_env_file(place.env_file).text)
@@ -164,7 +166,10 @@ def _take_over(  # noqa: PLR0917 - as above
 def _next(stack: Stack, host: Host, plan: Plan) -> tuple[str, ...]:
     """What still leads to the old installation, and what to type."""
     settings = stack.settings
-    called = ask_database(stack, host, _CALLED, purpose="Reading where webhooks go")
+    called: list[str] = []
+    # All is in service by now: that this could not be asked must not make a failure of it.
+    with suppress(OpsError):
+        called = ask_database(stack, host, _CALLED, purpose="Reading where webhooks go")
     here = f"{settings['BIND_ADDRESS']}:{settings['CHATWOOT_PORT']}"
     origin = plan.origin
     old = f"{origin.name}" if origin.dump is None else "the old machine"

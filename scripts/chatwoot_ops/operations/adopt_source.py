@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,12 @@ class Origin:
         """The storage where it is a tar already."""
         path = Path(self.storage)
         return path if self.storage.startswith("/") and path.is_file() else None
+
+
+def with_full_paths(asked: AdoptOptions) -> AdoptOptions:
+    """The same from wherever a recovery is typed."""
+    paths = {"dump": asked.dump, "storage": asked.storage, "env": asked.env}
+    return replace(asked, **{name: str(Path(path).resolve()) for name, path in paths.items() if path})
 
 
 def refuse_unclear(asked: AdoptOptions) -> None:
