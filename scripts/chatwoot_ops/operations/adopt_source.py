@@ -67,8 +67,9 @@ class Origin:
 
 def with_full_paths(asked: AdoptOptions) -> AdoptOptions:
     """The same from wherever a recovery is typed."""
-    paths = {"dump": asked.dump, "storage": asked.storage, "env": asked.env}
-    return replace(asked, **{name: str(Path(path).resolve()) for name, path in paths.items() if path})
+    given = (asked.dump, asked.storage, asked.env)
+    dump, storage, env = (str(Path(path).resolve()) if path else "" for path in given)
+    return replace(asked, dump=dump, storage=storage, env=env)
 
 
 def refuse_unclear(asked: AdoptOptions) -> None:
