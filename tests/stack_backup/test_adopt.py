@@ -123,6 +123,10 @@ def test_a_database_that_runs_is_dumped_where_it_runs(source, empty):
     changing = {"ar_internal_metadata", "installation_configs"}
     assert {name: lines for name, lines in before.items() if name not in changing and taken.get(name) != lines} == {}
     serves_what_was_written(empty, WRITTEN, "written last")
+    left = told(empty.invoke("down", "--backup", "--json"))
+    assert left["last"]["set"]["manifest"]["note"] == "the last one before a move"
+    assert empty.containers() == []
+    assert empty.volumes()
 
 
 @pytest.mark.matrix
