@@ -22,6 +22,7 @@ from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.pulling import pull
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.remote import list_remote
+from fault_table import record
 from s3_server import BUCKET, FULL, REPOSITORY, SECRET_KEY, Line, certificate, s3_server
 from sets import sealed
 from world import FOLDER, INSTANCE, place_in, stack_in
@@ -91,6 +92,21 @@ def test_a_set_comes_back_byte_for_byte_after_it_was_lost_here(stack, host):
     assert checksum_problems(result.set) == ()
     assert content(path) == before
     assert [each.off_site for each in list_remote(stack, host).sets] != [""]
+
+
+@pytest.mark.parametrize("size", [1000, LARGE], ids=["one part", "several parts"])
+def test_what_two_sets_share_goes_out_once_and_is_whole_in_both(stack, host, size):
+    shared = {"storage-000001.tar": os.urandom(size)}
+    folders = [sealed(stack.backup_folder, stamp=f"2026112{day}T080000Z", extra=shared) for day in (4, 5)]
+    sent = [push(stack, host, folder.name).sent for folder in folders]
+    assert sent[0] >= size
+    # A server may refuse to copy what came in parts, or take longer than this host waits.
+    assert sent[1] == 0 or size == LARGE
+    before = content(folders[1])
+    for folder in folders:
+        shutil.rmtree(folder)
+    assert checksum_problems(pull(Place(FOLDER, stack.env_file), host).set) == ()
+    assert content(folders[1]) == before
 
 
 def test_an_upload_that_broke_goes_on_from_the_parts_that_are_there(server, tmp_path, values, prefix, host):
@@ -298,6 +314,7 @@ def test_a_server_whose_disk_is_full_is_said_and_the_set_kept(tmp_path):
             push(stack, Host(Path("no-compose"), remotes=Patient()))
     assert "its disk may be full" in caught.value.remedy
     assert checksum_problems(read_set(path)) == ()
+    record("disk full", "at the remote", "push")
 
 
 def test_no_task_shows_a_credential(machine, values):

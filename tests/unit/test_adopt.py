@@ -12,15 +12,18 @@ from chatwoot_ops.adapters.http import Answer
 from chatwoot_ops.errors import (
     ChecksFailedError,
     ConfirmationMissingError,
+    IndexesMissingError,
     InterruptedByOperatorError,
     PreflightFailedError,
     RestoreFailedError,
     SettingsInvalidError,
+    StackLockedError,
 )
 from chatwoot_ops.model.check import Outcome, failures
 from chatwoot_ops.model.command import Finished
+from chatwoot_ops.model.journal import Opening
 from chatwoot_ops.operations import adopt as module
-from chatwoot_ops.operations import adopt_plan
+from chatwoot_ops.operations import adopt_plan, adopt_undo
 from chatwoot_ops.operations.adopt import adopt, looked_at_source
 from chatwoot_ops.operations.adopt_source import AdoptOptions
 from chatwoot_ops.operations.changing import store_of
@@ -381,6 +384,32 @@ def test_a_takeover_that_fails_leaves_this_side_as_empty_as_before(place, well, 
     if had:
         assert place.env_file.read_text() == "CHATWOOT_PORT=3102\n"
     assert store_of(home(place), well).read() is None
+
+
+def test_once_it_serves_nothing_is_taken_away_any_more(place, well, machine, asked, monkeypatch):
+    def fails(*_):
+        raise IndexesMissingError("The indexes could not be built")
+
+    monkeypatch.setattr(module, "end_swapped", fails)
+    with pytest.raises(IndexesMissingError):
+        adopt(place, well, asked())
+    assert machine.there == set(home(place).volumes.values())
+    assert read_env_file(place.env_file).values["CHATWOOT_INSTANCE_ID"] == INSTANCE
+
+
+@pytest.mark.usefixtures("asked")
+def test_an_undo_asks_first_whether_customers_wrote_to_it(place, well, machine, monkeypatch):
+    def wrote(*_):
+        raise StackLockedError("Customers wrote to the restored data")
+
+    store = store_of(home(place), well)
+    store.open(Opening("adopt", "77", "ada", 1, "2026-11-24T08:00:00Z"))
+    store.step("settings", {"created": ["chatwoot-db-data"], "had_settings": False})
+    machine.there.add("chatwoot-db-data")
+    monkeypatch.setattr(adopt_undo, "refuse_loss", wrote)
+    with pytest.raises(StackLockedError):
+        recover(place, well, undo=True)
+    assert machine.there == {"chatwoot-db-data"}
 
 
 def test_ctrl_c_in_the_takeover_leaves_this_side_empty(place, well, machine, asked, monkeypatch):

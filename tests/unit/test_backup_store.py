@@ -145,6 +145,19 @@ def test_a_set_of_a_newer_format_is_refused_by_name_and_does_not_hide_the_others
         store.find(newer.name)
 
 
+def test_a_manifest_that_the_disk_does_not_give_back_is_a_damaged_set(store, monkeypatch):
+    path = sealed(store.folder)
+
+    def broken(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_text", broken)
+    with pytest.raises(BackupSetInvalidError, match="is damaged") as caught:
+        store.find(path.name)
+    assert caught.value.details == ("manifest.json: cannot be read (Input/output error)",)
+    assert (store.sets(), store.damaged()) == ((), (path.name,))
+
+
 def test_other_folders_and_files_are_no_sets(store):
     sealed(store.folder)
     (store.folder / "notes.txt").write_text("x")

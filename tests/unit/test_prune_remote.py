@@ -101,6 +101,14 @@ def test_what_cannot_be_read_is_named_and_stays(stack, host, s3, pushed):
     assert f"chatwoot/{INSTANCE}/{NAMES[0]}/{DATABASE_ARTIFACT}" in s3.objects
 
 
+def test_a_server_that_says_it_removed_and_did_not_is_found_before_half_of_a_copy_is_gone(stack, host, s3, pushed):
+    before = dict(s3.objects)
+    s3.delete_object = lambda **_: None
+    with pytest.raises(CommandFailedError, match="is there although the server removed it"):
+        prune_remote(stack, host, yes=True)
+    assert s3.objects == before
+
+
 def test_a_key_that_may_not_delete_is_said(stack, host, s3, pushed):
     s3.fault("delete_object", failing(refusal("AccessDenied")))
     with pytest.raises(CommandFailedError, match=r"refused removing .*: AccessDenied"):

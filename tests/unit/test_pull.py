@@ -22,7 +22,8 @@ from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.pulling import SPARE_BYTES, pull
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.recover import recover
-from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
+from chatwoot_ops.operations.restore import intended_restore, restore_from
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from keeping import well_keeping
 from sets import sealed, sealed_whole
 from unit.test_push import FOLDER, NAME, REMOTE, failing, flipped
@@ -123,6 +124,33 @@ def test_a_flipped_bit_in_the_manifest_is_found(here, host, s3):
     flipped(s3, MANIFEST)
     with pytest.raises(BackupSetInvalidError, match="manifest is damaged"):
         pull(here, host)
+
+
+def test_the_manifest_that_was_checked_is_the_one_that_is_sealed(here, host, s3):
+    # A second reading of it could be another one.
+    seen = []
+
+    def second(given):
+        if given["Key"].endswith(MANIFEST):
+            seen.append(given)
+        if len(seen) > 1:
+            s3.objects[f"{FOLDER}/{MANIFEST}"] = b"{}"
+
+    s3.fault("get_object", second)
+    assert checksum_problems(pull(here, host, NAME).set) == ()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_an_earlier_pull_left_is_on_disk_before_it_counts(here, host, s3, monkeypatch, whole):
+    with s3.killed_at("get_object", STORAGE_ARTIFACT):
+        pull(here, host)
+    path = here.env_file.parent / "backups" / f"{NAME}.partial" / DATABASE_ARTIFACT
+    if not whole:
+        path.write_bytes(b"cut off")
+    synced = []
+    monkeypatch.setattr("chatwoot_ops.adapters.pulled_set.sync_file", synced.append)
+    recover(here, host, finish=True)
+    assert (path in synced) == whole
 
 
 def test_an_object_that_is_gone_is_said(here, host, s3):

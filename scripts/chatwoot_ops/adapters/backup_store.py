@@ -8,9 +8,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
+from chatwoot_ops.adapters.files import ensure_private_folder, remove_file, sync_folder, write_atomically
 from chatwoot_ops.adapters.partial_set import PartialSet
-from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept
+from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept, is_shared
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Encryption, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
@@ -90,7 +90,7 @@ class BackupStore:
     def _read(path: Path) -> BackupSet | None:
         try:
             return read_set(path)
-        except (BackupSetInvalidError, OSError):
+        except BackupSetInvalidError:
             return None
 
 
@@ -105,10 +105,15 @@ def seal_folder(partial: Path, sealed: Path, manifest: str) -> Path:
 def read_set(path: Path) -> BackupSet:
     """The sealed set in a folder.
 
-    Raises BackupSetInvalidError when its manifest is damaged or of a newer format.
+    Raises BackupSetInvalidError when its manifest is damaged, cannot be read, or is of a newer format.
     """
-    # Bytes that are no UTF-8 become text that is no manifest.
-    manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
+    try:
+        # Bytes that are no UTF-8 become text that is no manifest.
+        text = (path / MANIFEST).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        why = f"{MANIFEST}: cannot be read ({error.strerror})"
+        raise BackupSetInvalidError(f"The set {path.name} is damaged", details=(why,)) from error
+    manifest = parse_manifest(text)
     verified, proved = _note(path / _VERIFIED), _note(path / _PROVED)
     return BackupSet(
         path=str(path),
@@ -120,6 +125,7 @@ def read_set(path: Path) -> BackupSet:
         level=str(verified.get("level", "")),
         proved=str(proved.get("at", "")),
         proved_key=str(proved.get("key", "")),
+        shared=sum(each.size for each in manifest.artifacts if is_shared(path / each.name)),
     )
 
 
@@ -170,4 +176,4 @@ def mark_off_site(backup_set: BackupSet, note: str) -> None:
     if note:
         write_atomically(path, note)
     else:
-        path.unlink(missing_ok=True)
+        remove_file(path)

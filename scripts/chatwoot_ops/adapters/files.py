@@ -100,7 +100,12 @@ def _append(path: Path, line: str) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Puts a folder's entries on disk: a rename is durable only then."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Puts on disk what was written to a file, by whomever."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

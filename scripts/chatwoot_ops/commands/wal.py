@@ -25,6 +25,8 @@ SELECT json_build_object(
   'cluster', regexp_replace(current_setting('data_directory'), '^.*/', ''),
   'synchronous', current_setting('synchronous_standby_names') <> '',
   'waiting', (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'),
+  'waited', (SELECT coalesce(extract(epoch FROM max(clock_timestamp() - query_start)), 0)
+    FROM pg_stat_activity WHERE wait_event = 'SyncRep'),
   'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active,
       'status', coalesce(wal_status, 'unknown'),
       'held', coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)) ORDER BY slot_name), '[]')

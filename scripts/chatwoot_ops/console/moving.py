@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatwoot_ops.console.keeping import backed_up
+from chatwoot_ops.console.backup_sets import backed_up
 from chatwoot_ops.operations.adopt import Adopted
 from chatwoot_ops.operations.leaving import Left
 

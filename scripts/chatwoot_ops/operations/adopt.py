@@ -23,12 +23,14 @@ from chatwoot_ops.operations.adopt_undo import BEFORE, put_away, undo_adopt, wor
 from chatwoot_ops.operations.changing import Change, changing, require_quiet
 from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.drilling import Proved
+from chatwoot_ops.operations.finish_restore import finish_swapped
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
 from chatwoot_ops.operations.readying import make_ready
-from chatwoot_ops.operations.restore import RestoreOptions, bring_in, fitting_keys
+from chatwoot_ops.operations.restore import bring_in, fitting_keys
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.secrets import existing_or_example
 from chatwoot_ops.operations.source import source_of_set
-from chatwoot_ops.operations.swapping import finish_swapped
+from chatwoot_ops.operations.swapping import end_swapped
 
 _CALLED = """
 SELECT coalesce(json_agg(DISTINCT split_part(split_part(url, '://', 2), '/', 1)), '[]') FROM (
@@ -151,7 +153,7 @@ def _take_over(  # noqa: PLR0917 - as above
         source, options = source_of_set(stack, path), RestoreOptions(yes=True)
         fitting_keys(stack, host, source, options, None)
         make_ready(stack, host, change)
-        bring_in(stack, host, source, options, change, {})
+        serving = bring_in(stack, host, source, options, change, {})
     except BaseException as error:
         put_away(place, stack, host, change, noted)
         if isinstance(error, OpsError):
@@ -160,6 +162,8 @@ def _take_over(  # noqa: PLR0917 - as above
                 f"The takeover failed: {error.message}", details=error.details, remedy=remedy
             ) from error
         raise
+    # It serves: what fails from here on is finished by a recovery and takes nothing away.
+    end_swapped(stack, host, change, serving.target, serving.previous, serving.indexes)
     return stack
 
 

@@ -17,6 +17,7 @@ from chatwoot_ops.operations.adopt_fetch import drop_copy
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.throwaway import sweep
+from chatwoot_ops.operations.undo_restore import refuse_loss
 
 WORK, BEFORE = "adopt", "env-before"
 
@@ -45,7 +46,11 @@ def put_away(place: Place, stack: Stack, host: Host, change: Change, noted: Mapp
 
 
 def undo_adopt(place: Place, stack: Stack, host: Host, journal: Journal) -> None:
-    """What `recover --undo` does: this side is as empty as before."""
+    """What `recover --undo` does: this side is as empty as before.
+
+    Raises StackLockedError where customers have written to it since.
+    """
+    refuse_loss(stack, host, journal)
     with changing(stack, host, "undo-adopt", resume=journal) as change:
         sweep(host)
         if copy := journal.facts("copy-database"):

@@ -71,23 +71,25 @@ def pull(
     with changing(stack, host, "pull", options, resume=resume) as change, host.timed() as spent:
         change.step("find", f"Looking for the set at {bucket.remote.url}")
         instance, found = find_remote(bucket, stack.settings["CHATWOOT_INSTANCE_ID"], name)
-        manifest = bucket.manifest(instance, found)
-        path, fetched = _present(stack, bucket, manifest) or _fetch(stack, host, bucket, manifest, change)
+        manifest, text = bucket.manifest_as_written(instance, found)
+        path, fetched = _present(stack, manifest, text) or _fetch(stack, host, bucket, manifest, text, change)
     return Pulled(store_of(stack).find(str(path)), fetched, round(spent[0], 1))
 
 
-def _present(stack: Stack, bucket: Bucket, manifest: Manifest) -> tuple[Path, int] | None:
+def _present(stack: Stack, manifest: Manifest, written: str) -> tuple[Path, int] | None:
     path = stack.backup_folder / manifest.name
     if not path.exists():
         return None
     mine = (path / MANIFEST).read_text(encoding="utf-8", errors="replace") if (path / MANIFEST).is_file() else ""
-    if mine == bucket.manifest_text(manifest.instance, manifest.name):
+    if mine == written:
         return path, 0
     text = f"Another set of the name {manifest.name} is in {stack.backup_folder} already"
     raise BackupSetInvalidError(text, remedy="Move it elsewhere, then run this again. Nothing was changed.")
 
 
-def _fetch(stack: Stack, host: Host, bucket: Bucket, manifest: Manifest, change: Change) -> tuple[Path, int]:
+def _fetch(  # noqa: PLR0917 - one story, told once
+    stack: Stack, host: Host, bucket: Bucket, manifest: Manifest, written: str, change: Change
+) -> tuple[Path, int]:
     pulled = PulledSet(stack.backup_folder, manifest.name)
     missing = [each for each in manifest.artifacts if not pulled.has(each)]
     size = sum(each.size for each in missing)
@@ -97,7 +99,7 @@ def _fetch(stack: Stack, host: Host, bucket: Bucket, manifest: Manifest, change:
         pulled.begin()
         _fetch_artifacts(host, bucket, manifest, pulled, missing)
         change.step("seal", "Sealing the set")
-        path = pulled.seal(bucket.manifest_text(manifest.instance, manifest.name))
+        path = pulled.seal(written)
     except OSError as error:
         remedy = "Free some room or set BACKUP_FOLDER; what arrived stays, run this again."
         text = f"Cannot write the set to {stack.backup_folder}: {error.strerror}"
