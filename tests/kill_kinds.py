@@ -63,6 +63,7 @@ _SCHEDULE = "tests/unit/test_schedule.py kills it at each file: no container tak
 _DRILL = "tests/stack_backup/test_drill.py kills it: what it leaves is a throwaway stack, which recover removes"
 _VOLUMES = "all data is to go: tests/unit/test_recover.py finishes it, and sees that an undo is refused"
 _FAILED = "a restore or an upgrade that failed by itself: what is killed then is the same as in the rows of the undo"
+_FETCHED = "tests/unit/test_wal_off_site.py kills it both ways: files are fetched, no container takes part"
 # (task, step) or a whole task, and why the table has no row of it.
 ELSEWHERE = {
     "setup": _SETUP,
@@ -79,6 +80,8 @@ ELSEWHERE = {
     ("down", "forget-instance"): _VOLUMES,
     ("down", "remove-volumes"): _VOLUMES,
     ("migrate", "wait-for-data-migrations"): "it only waits: what is cut off there is over",
+    ("restore", "fetch-wal"): _FETCHED,
+    ("restore", "drop-fetched"): _FETCHED,
     ("restore", "put-back"): _FAILED,
     ("upgrade", "put-back"): _FAILED,
     ("recover", "remove-volumes"): _SETUP,
@@ -88,13 +91,23 @@ ELSEWHERE = {
 NOT_RUN: dict[str, tuple[str, ...]] = {
     "encrypted backup": ("dump-database", "copy-storage", "seal-settings", "seal"),
     "physical backup, WAL archived": ("prune-archive",),
-    "physical restore": ("smoke", "clean"),
     "restore": ("build-indexes",),
-    "encrypted restore": ("open", *LOGICAL),
+    "physical restore": ("smoke", "clean"),
+    "encrypted restore": (
+        "open",
+        "stage",
+        "load",
+        "prove",
+        "storage",
+        "stop",
+        "swap",
+        "start",
+        "smoke",
+        "clean",
+        "build-indexes",
+    ),
     "restore --to": ("stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean", "seal"),
-    "restore with keys": ("keys",),
     "restore --migrate": ("prepare",),
-    "restore on an empty machine": ("make-ready",),
     "upgrade, WAL archived": ("new-chain", "base-backup"),
     "rollback": ("put-back",),
     "up": ("start-data-services", "start"),

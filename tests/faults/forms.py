@@ -5,12 +5,16 @@ import json
 import random
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import checksum_problems, read_set
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, SETTINGS_ARTIFACT, Encryption
+from chatwoot_ops.operations.backup import back_up
+from keeping import well_keeping
 from sets import encrypted, sealed, sealed_physical
+from world import INSTANCE, healthy_host, stack_in
 
 PUBLIC, PRIVATE = make_pair()
 SETTINGS = b"SECRET_KEY_BASE=of-a-test\n" * 40
@@ -66,6 +70,32 @@ FORMS = {
 }
 
 
+def _packed(folder, seed, **values):
+    """By the tool itself: the second of two sets, which shares a pack of stored files with the first."""
+    maker = folder.parent / f"maker-{seed}"
+    maker.mkdir()
+    given = {"CHATWOOT_INSTANCE_ID": INSTANCE, "CHATWOOT_RELEASE": "v4.15.1-ce", "BACKUP_FOLDER": str(folder)}
+    stack, host = stack_in(maker, **given, BACKUP_RECIPIENTS=PUBLIC, **values), healthy_host()
+    well_keeping(host)
+    host.processes.on("--snapshot=", f"PGDMP of {seed}" * 500)
+    for _ in range(2):
+        host.clock.sleep(60)
+        made = back_up(stack, host).set
+    return Path(made.path)
+
+
+def packed(folder, seed):
+    return _packed(folder, seed)
+
+
+def packed_encrypted(folder, seed):
+    return _packed(folder, seed, BACKUP_ENCRYPT="all")
+
+
+MADE_BY_THE_TOOL = {"logical set, of packs": packed, "logical set, of packs, encrypted": packed_encrypted}
+EVERY_FORM = {**FORMS, **MADE_BY_THE_TOOL}
+
+
 @dataclass
 class Pair:
     """A whole set, and another one of the same form whose files can be mistaken for its own."""
@@ -75,7 +105,7 @@ class Pair:
 
     @classmethod
     def of(cls, form, folder):
-        return cls(FORMS[form](folder / "sets", 1), FORMS[form](folder / "others", 2))
+        return cls(EVERY_FORM[form](folder / "sets", 1), EVERY_FORM[form](folder / "others", 2))
 
     @property
     def files(self):

@@ -14,7 +14,7 @@ from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 from damage import GONE, SWAPPED, Damage, damages
 from fault_table import record
-from faults.forms import FORMS, PRIVATE, Pair, is_what_it_was, listing
+from faults.forms import EVERY_FORM, PRIVATE, Pair, is_what_it_was, listing
 from keeping import well_keeping, well_physical
 from world import INSTANCE, place_in
 
@@ -63,7 +63,7 @@ class Bench:
         return True
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=EVERY_FORM)
 def form(request):
     return request.param
 
@@ -144,7 +144,7 @@ def test_damage_of_a_sample_of_places_is_found_before_anything_is_touched(bench,
 
 
 def test_there_are_more_than_a_thousand_cases(bench, form):
-    assert len(all_cases(bench, form)) * len(FORMS) >= LEAST
+    assert len(all_cases(bench, form)) * len(EVERY_FORM) >= LEAST
 
 
 @pytest.mark.matrix

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified, read_set
+from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, read_set
+from chatwoot_ops.adapters.set_notes import mark_verified
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, FORMAT, MANIFEST, STORAGE_ARTIFACT
 from chatwoot_ops.model.verification import Level

@@ -3,7 +3,8 @@
 
 import pytest
 
-from chatwoot_ops.adapters.backup_store import mark_off_site, read_set
+from chatwoot_ops.adapters.backup_store import read_set
+from chatwoot_ops.adapters.set_notes import mark_off_site
 from chatwoot_ops.errors import CommandFailedError, ConfirmationMissingError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST
 from chatwoot_ops.operations.keep import keep

@@ -150,6 +150,13 @@ def _said(path: Path) -> Iterator[None]:
         raise CommandFailedError(f"Cannot write {path}: {error.strerror}", remedy=remedy) from error
 
 
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """The file's content in chunks; memory stays flat."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
 def is_gzipped(path: Path) -> bool:
     """Whether a file begins as gzip files do."""
     with path.open("rb") as file:

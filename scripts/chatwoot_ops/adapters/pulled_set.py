@@ -50,6 +50,10 @@ class PulledSet:
         path.unlink()
         return artifact.difference(size, found)
 
+    def path_of(self, artifact: Artifact) -> Path:
+        """Where an artifact lies that arrived."""
+        return self._partial / artifact.name
+
     def seal(self, manifest: str) -> Path:
         """Writes the manifest and gives the set its name in one step."""
         return seal_folder(self._partial, self.folder / self.name, manifest)

@@ -18,7 +18,6 @@ from chatwoot_ops.model.remote import Remote
 
 _CHUNK = 1024 * 1024
 _CONNECT_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 10, 60, 5
-_READINGS = 4
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _NOT_KNOWN = frozenset({"NotImplemented", "InvalidArgument", "501"})
 
@@ -29,6 +28,8 @@ class RemoteStore:
 
     client: Any
     bucket: str
+    # How often an object is asked for whose connection breaks.
+    readings: int = 4
 
     def sizes(self, folder: str) -> dict[str, int]:
         """The objects below a folder, by their full name, with their sizes in bytes."""
@@ -52,7 +53,7 @@ class RemoteStore:
                     yield chunk
             # Most of what breaks in the middle is the library's own error, a broken TLS record is still urllib3's.
             except (BotoCoreError, HTTPError) as error:
-                if readings == _READINGS:
+                if readings == self.readings:
                     raise said(f"reading {name}", error) from error
             else:
                 return

@@ -51,6 +51,10 @@ class Bucket:
         """What lies below the prefix, by instance and set."""
         return grouped(self.remote.folder(), self.store.sizes(self.remote.folder()))
 
+    def groups_of(self, instance: str) -> tuple[RemoteObjects, ...]:
+        """The same of one installation."""
+        return grouped(self.remote.folder(), self.store.sizes(self.remote.folder(instance)))
+
     def remove_copy(self, instance: str, name: str) -> None:
         """Removes a set's copy, the manifest first: cut off in between, what is left is no set.
 
@@ -84,8 +88,8 @@ class Bucket:
         return found, text
 
 
-def open_bucket(stack: Stack, host: Host) -> Bucket:
-    """The bucket that the settings name.
+def open_bucket(stack: Stack, host: Host, *, quick: bool = False) -> Bucket:
+    """The bucket that the settings name; with `quick` one that is given up within seconds when it does not answer.
 
     Raises SettingsInvalidError where they name none.
     """
@@ -93,7 +97,7 @@ def open_bucket(stack: Stack, host: Host) -> Bucket:
     if remote is None:
         remedy = "Set BACKUP_REMOTE and its credentials: docs/how-to/off-site.md. Nothing was changed."
         raise SettingsInvalidError("No place for off-site copies is set", remedy=remedy)
-    return Bucket(remote, host.remotes.open(remote))
+    return Bucket(remote, host.remotes.open(remote, quick=quick))
 
 
 def list_remote(stack: Stack, host: Host) -> RemoteBackups:

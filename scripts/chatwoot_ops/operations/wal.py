@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.wal_note import WalNote
 from chatwoot_ops.commands import docker
 from chatwoot_ops.commands import wal as commands
 from chatwoot_ops.errors import CommandFailedError, OpsError
+from chatwoot_ops.model.remote import remote_of
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import WAL, Stack
 from chatwoot_ops.model.wal import Chain, not_needed, parse_archive
@@ -169,4 +171,6 @@ def _not_needed(stack: Stack, chain: Chain) -> tuple[str, ...]:
         for each in clusters
         if each is not None and (each.system_identifier, each.folder) == (chain.system, chain.cluster)
     ]
-    return not_needed(chain, starts)
+    remote = remote_of(stack.settings.values)
+    there = WalNote(stack.state_folder, remote.url).last() if remote else {}
+    return not_needed(chain, starts, off_site=there.get(chain.name, ""))
