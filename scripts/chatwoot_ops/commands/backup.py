@@ -40,8 +40,12 @@ def dump(stack: Stack, *, database: str, operation: str, snapshot: str) -> Comma
     take from the server what customers wait for. The image trusts everybody on the loopback address.
     """
     options = (*beside(stack, database, operation), "--entrypoint", "sh", stack.images[DATABASE])
-    argv = (*options, "-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *where(stack))
-    return docker(*argv, purpose="Dumping the database", timeout=HOURS)
+    return docker(*options, *dump_arguments(snapshot, where(stack)), purpose="Dumping the database", timeout=HOURS)
+
+
+def dump_arguments(snapshot: str, whose: tuple[str, ...]) -> tuple[str, ...]:
+    """What a shell in the database image is told so that it dumps this snapshot; `whose` are psql's -U and -d."""
+    return ("-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *whose)
 
 
 def beside(stack: Stack, database: str, operation: str) -> tuple[str, ...]:
@@ -90,6 +94,14 @@ def storage(stack: Stack, *, operation: str, without: tuple[str, ...] = ()) -> C
     )
 
 
+def archive(stack: Stack, place: str, *, operation: str) -> Command:
+    """All of another volume, by its name, or of a folder, by its full path, as a tar; neither can be written to."""
+    options = (*_beside_files(stack, place, operation), "--entrypoint", "tar", stack.images[DATABASE])
+    marks = ("--exclude=./.chatwoot*", "--exclude=./.restore*")
+    argv = ("--create", "--directory=/volume", *marks, "--file=-", ".")
+    return docker(*options, *argv, purpose="Reading the stored files", timeout=HOURS)
+
+
 def stored_files(stack: Stack, *, operation: str) -> Command:
     """Each stored file as "KEY SIZE MD5", a line each, for which all of it is read."""
     options = (*_beside_storage(stack, operation), "--entrypoint", "sh", stack.images[DATABASE], "-c", LIST)
@@ -97,7 +109,11 @@ def stored_files(stack: Stack, *, operation: str) -> Command:
 
 
 def _beside_storage(stack: Stack, operation: str) -> tuple[str, ...]:
-    mount = ("--volume", f"{stack.volumes[RAILS]}:/volume:ro", "--network", "none", "--user", "0")
+    return _beside_files(stack, stack.volumes[RAILS], operation)
+
+
+def _beside_files(stack: Stack, place: str, operation: str) -> tuple[str, ...]:
+    mount = ("--volume", f"{place}:/volume:ro", "--network", "none", "--user", "0")
     return (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *mount)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.commands import compose
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, DataDigest
 from chatwoot_ops.model.cluster import PHYSICAL
+from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.base_backup import Copied, copy_cluster
 from chatwoot_ops.operations.changing import Change
@@ -28,17 +30,30 @@ def write_database(stack: Stack, host: Host, change: Change, partial: PartialSet
 
 
 def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copied:
-    """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
     database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
-    with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
+
+    def dumping(snapshot: str) -> Command:
+        return commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot)
+
+    data, blobs = dump_snapshot(host, partial, commands.snapshot_session(stack, host.compose), dumping)
+    return Copied(None, data, blobs)
+
+
+def dump_snapshot(
+    host: Host, partial: PartialSet, asking: Command, dumping: Callable[[str], Command], question: str = DIGEST
+) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
+    """Dump and digest of the same snapshot, and its rows of stored files; the digest is computed meanwhile.
+
+    `asking` is a psql that is told line by line, `dumping` makes the pg_dump of a snapshot's name.
+    """
+    with host.processes.session(asking) as session:
         session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
         low = json.loads(session.read_line())[1]
         session.send("SELECT pg_export_snapshot();\n")
         snapshot = session.read_line()
-        session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
+        session.send(BLOBS + "SELECT json_build_array();\n" + question)
         with partial.artifact(DATABASE_ARTIFACT) as file:
-            dump = commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot)
-            host.processes.save_output(dump, file.write)
+            host.processes.save_output(dumping(snapshot), file.write)
         blobs = read_blobs(session.read_line)
         data = read_digest(session.read_line)
         # pg_dump reads a sequence when it comes to it, so its value lies between these two, however much is written.
@@ -47,4 +62,4 @@ def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copi
         session.send("ROLLBACK;\n")
         session.close()
     sequences = {name: (int(low.get(name, value)), int(value)) for name, value in high.items()}
-    return Copied(None, replace(data, sequences=sequences), blobs)
+    return replace(data, sequences=sequences), blobs
