@@ -29,9 +29,10 @@ def write_database(stack: Stack, host: Host, change: Change, partial: PartialSet
 
 def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copied:
     """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
-    database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
     with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
         session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
+        # The session starts while this is asked.
+        database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
         low = json.loads(session.read_line())[1]
         session.send("SELECT pg_export_snapshot();\n")
         snapshot = session.read_line()
