@@ -105,7 +105,8 @@ def of_clusters(stack):
             stack, COMPOSE, operation="op1", cluster="new", folder=Path("/b/s")
         ),
         f"docker exec {BUILDER} sh -c until [ -d {NEW} ]; do sleep 0.1; done; tar --extract --directory={NEW} "
-        f'"$@" || exit; sync -f {NEW} </dev/null >/dev/null 2>&1 & sh --file=/set/cluster.tar.lz4 --use-compress-program=lz4': physical.unpack(
+        f'"$@" || exit; sync -f {NEW} </dev/null >/dev/null 2>&1 & sh '
+        "--file=/set/cluster.tar.lz4 --use-compress-program=lz4": physical.unpack(
             stack, "op1", "new", "cluster.tar.lz4", COMPRESSIONS[1]
         ),
         f"docker exec --user postgres {BUILDER} pg_verifybackup {NEW}": physical.verify(stack, "op1", "new"),
