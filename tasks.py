@@ -176,6 +176,7 @@ def migrate(_: Context, json: bool = False) -> None:
         "set": "Which set to verify: its name, or latest.",
         "no-push": "Leave the set here, also where BACKUP_REMOTE is set.",
         "kind": "logical or physical (else BACKUP_KIND).",
+        "whole": "Share no stored file with an earlier set.",
         "identity": "With --verify: file with the age private key that opens an encrypted set, or - to type it.",
         "json": "One JSON object on standard output.",
     }
@@ -187,6 +188,7 @@ def backup(  # noqa: PLR0917 - each is a flag
     kind: str = "",
     identity: str = "",
     no_push: bool = False,
+    whole: bool = False,
     json: bool = False,
 ) -> None:
     """[keep] Take a backup set while the stack serves, or verify one.
@@ -197,7 +199,7 @@ def backup(  # noqa: PLR0917 - each is a flag
     from chatwoot_ops.operations.pushing import back_up_off_site
 
     look = functools.partial(backup_sets.verify_set, name=set, given=identity)
-    take = functools.partial(back_up_off_site, kind=kind, push_it=not no_push)
+    take = functools.partial(back_up_off_site, kind=kind, whole=whole, push_it=not no_push)
     act = look if verify else take
     perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
@@ -424,7 +426,8 @@ def restore(  # noqa: PLR0917 - each is a flag
 
     Example: invoke restore --set latest
     """
-    from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
+    from chatwoot_ops.operations.restore import intended_restore, restore_from
+    from chatwoot_ops.operations.restore_result import RestoreOptions
 
     options = RestoreOptions(yes, adopt, migrate, identity, settings, export_newer)
     where = {"set": set, "dump": dump, "storage": storage, "to": to, "before": to_before}

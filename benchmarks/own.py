@@ -22,7 +22,8 @@ from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import verify_set
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_set
 from filled import host, stack_at
 

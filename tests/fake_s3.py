@@ -89,6 +89,13 @@ class FakeS3:
         if not kept.get("lost"):
             self.objects[given["Key"]] = kept["Body"]
 
+    def copy_object(self, **given):
+        self._ask("copy_object", given)
+        source = given["CopySource"]["Key"]
+        if source not in self.objects:
+            raise refusal("NoSuchKey")
+        self.objects[given["Key"]] = self.objects[source]
+
     def delete_object(self, **given):
         self._ask("delete_object", given)
         self.objects.pop(given["Key"], None)

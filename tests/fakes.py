@@ -67,6 +67,11 @@ class FakeProcesses(Processes):
         self.sessions: list[FakeSession] = []
         self.programs = {"docker"}
         self._scripts: list[tuple[str, list[Reply]]] = []
+        self._talkers: dict[str, Callable[[], FakeSession]] = {}
+
+    def talk(self, part, make):
+        """Each session whose command line holds `part` is one that `make` makes."""
+        self._talkers[part] = make
 
     def on(self, part, stdout="", *, code=0, stderr=""):
         """The next answer to each command line that holds `part`; the script added last is asked first."""
@@ -118,12 +123,19 @@ class FakeProcesses(Processes):
     @contextmanager
     def session(self, command):
         """Talks in the lines that the script answers with; an answer that fails is a program that never spoke."""
-        session = FakeSession(self.run(replace(command, stdin=SPOKEN)).stdout.splitlines())
+        session = self._session(command)
         self.sessions.append(session)
         try:
             yield session
         except (SessionEndedError, JSONDecodeError):
             raise self._failure(command, "it ended too early, or its answer was cut off") from None
+
+    def _session(self, command):
+        for part, make in self._talkers.items():
+            if part in shown(command):
+                self.ran.append(command)
+                return make()
+        return FakeSession(self.run(replace(command, stdin=SPOKEN)).stdout.splitlines())
 
 
 class FakeClock(Clock):

@@ -12,7 +12,7 @@ from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.stack import SERVICES
 from chatwoot_ops.operations.opening import Place, unchecked_stack
 from chatwoot_ops.operations.secrets import GENERATED
-from fakes import NOW, OK, fake_host
+from fakes import NOW, OK, SPOKEN, fake_host
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "infra/docker/chatwoot"
@@ -152,6 +152,8 @@ def well_stack(host):
     who = {"token": "token-of-ada-123456", "user": 5, "pubsub": "pubsub-of-ada-123456", "account": 3}
     engine.on("access_tokens", json.dumps(who))
     engine.on("redis-cli EVAL", queue_answer()).on("redis-cli EXISTS", "0\n").on("redis-cli LLEN", "0\n")
+    engine.on(f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}", "[]").on("-printf '%f %s", "")
+    engine.on("json_array_elements_text", "{}")
     engine.on("df -Pk", "Filesystem 1 2 3 Use Mounted\n/dev/x 100 40 60 40% /data\n")
     engine.on("table_name || '.' || column_name", '["end"]\n')
     stored = []

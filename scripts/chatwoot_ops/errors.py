@@ -108,6 +108,12 @@ class RestoreFailedError(FailedError):
     code = 26
 
 
+class IndexesMissingError(FailedError):
+    """The restored data serves, but indexes of its dump are still to be built; recovery builds them."""
+
+    code = 27
+
+
 class NeedsOperatorError(OpsError):
     """The stack is not as it was; a person must look."""
 

@@ -9,9 +9,11 @@ import re
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.console import open_session
 from chatwoot_ops.model.schema import parse_schema
 from chatwoot_ops.operations.opening import open_with
@@ -106,7 +108,9 @@ def test_back_up_makes_a_key_pair_and_sets_whose_settings_it_opens(stack):
 def test_a_set_is_read_without_the_tool(stack):
     image = stack.settings["POSTGRES_IMAGE"]
     said = type_in(stack, commands_of(SET_FORMAT), SET=newest_set(stack), POSTGRES_IMAGE=image)
-    assert re.findall(r"^(\S+) whole$", said, re.MULTILINE) == ["database.dump", "storage.tar", "settings.env.age"]
+    names = [each.name for each in read_set(Path(newest_set(stack))).manifest.artifacts]
+    assert re.findall(r"^(\S+) whole$", said, re.MULTILINE) == names
+    assert re.search(r"^\d+ stored files are whole$", said, re.MULTILINE)
     assert "Format: CUSTOM" in said
 
 

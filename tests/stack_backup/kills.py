@@ -12,7 +12,7 @@ from stack.tools import SERVICES, docker
 from stack_backup.support import answers, clusters, kill_at, lost, sets
 
 BACKUP = ("dump-database", "copy-storage", "seal-settings", "seal")
-RESTORE = ("stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean")
+RESTORE = ("stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean", "build-indexes")
 UPGRADE = (*BACKUP, "stop", "copy-cluster", "swap", "prepare", "pin", "start", "clean")
 WAYS = ("finish", "undo")
 RESULTS = Path(__file__).parents[1] / "stack" / "results" / "kill-table.json"

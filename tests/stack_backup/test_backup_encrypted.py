@@ -48,7 +48,8 @@ def check(stack, name):
 
 def test_the_set_is_unreadable_without_the_key_and_the_key_from_a_file_restores_it(encrypting, encrypted_set, tmp_path):
     names = sorted(path.name for path in encrypted_set.iterdir())
-    assert names == ["database.dump.age", "manifest.json", "settings.env.age", "storage.tar.age"]
+    ours = ["storage.known", "storage.list.age", "storage.tar.age"]
+    assert names == ["database.dump.age", "manifest.json", "settings.env.age", *ours]
     content = {path.name: path.read_bytes() for path in encrypted_set.iterdir()}
     known = [encrypting.in_clear, "storedstored", *encrypting.secrets.values(), "PGDMP", "ustar"]
     assert [(text, name) for name, raw in content.items() for text in known if text.encode() in raw] == []

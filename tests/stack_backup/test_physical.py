@@ -15,7 +15,8 @@ from chatwoot_ops.errors import RestoreFailedError
 from chatwoot_ops.model.manifest import to_json
 from chatwoot_ops.operations.base_backup import AHEAD
 from chatwoot_ops.operations.opening import open_with, place_of
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_set
 from stack.tools import BIN, docker
 from stack_backup.kills import BACKUP, RESTORE, kill_and_end, leaves_nothing_half, matrix

@@ -12,7 +12,15 @@ from chatwoot_ops.errors import (
     PreflightFailedError,
     StackLockedError,
 )
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, SETTINGS_ARTIFACT, STORAGE_ARTIFACT, StorageProof
+from chatwoot_ops.model.backup_set import (
+    DATABASE_ARTIFACT,
+    KNOWN_ARTIFACT,
+    LIST_ARTIFACT,
+    MANIFEST,
+    SETTINGS_ARTIFACT,
+    STORAGE_ARTIFACT,
+    StorageProof,
+)
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Opening
@@ -24,6 +32,7 @@ from keeping import SNAPSHOT, well_keeping
 from sets import BLOBS, DATA, DUMP, FILES, checksum, sealed, tar_of
 from world import INSTANCE, VERSIONS, stack_in
 
+LISTS = [LIST_ARTIFACT, KNOWN_ARTIFACT]
 DUMPING, TAR = "--snapshot=", "--entrypoint tar"
 
 
@@ -48,7 +57,7 @@ def test_a_set_holds_dump_storage_and_a_manifest_of_the_same_snapshot(stack, hos
     assert (found.name, found.sequence, found.instance) == ("20261124T080000Z-logical", 1, INSTANCE)
     assert (found.release, found.note, found.data) == ("v4.15.1-ce", "why", DATA)
     assert found.storage == StorageProof(2, 15, 2)
-    assert [each.name for each in found.artifacts] == [DATABASE_ARTIFACT, STORAGE_ARTIFACT]
+    assert [each.name for each in found.artifacts] == [DATABASE_ARTIFACT, STORAGE_ARTIFACT, *LISTS]
     assert found.artifacts[0].size == len(DUMP)
     assert found.fingerprints == fingerprints(stack.settings.values, INSTANCE)
     assert host.processes.ran_with(f"--snapshot={SNAPSHOT}")
@@ -113,9 +122,11 @@ def test_files_that_were_missing_or_wrong_already_are_a_warning_and_no_failure(s
         "\n".join([*spoken, rest, json.dumps(["migrations", list(VERSIONS)]), '["end"]', spoken[0]]),
     )
     warnings = back_up(stack, well).warnings
-    assert warnings[1:] == (
-        "1 stored files were missing already: gonegonego",
-        "1 stored files do not match their rows: abcdefghij",
+    assert warnings[1:5] == (
+        "1 stored files were missing already",
+        "1 stored files do not match their rows",
+        "wrong: abcdefghij",
+        "missing: gonegonego",
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import asdict, replace
 import pytest
 
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import FORMAT, Artifact, StorageProof, TableDigest, differences
+from chatwoot_ops.model.backup_set import FORMAT, Artifact, StorageProof, TableDigest
 from chatwoot_ops.model.cluster import parse_cluster
+from chatwoot_ops.model.data_differences import differences
 from chatwoot_ops.model.manifest import parse_manifest, to_json
 from sets import ARCHIVE_NAME, CLUSTER, DATA, OUTLINED, manifest
 from world import ROOT

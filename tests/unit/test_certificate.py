@@ -15,10 +15,15 @@ def test_a_certificate_comes_back_as_it_was_written():
     assert parse_certificate(to_json(certificate())) == certificate()
 
 
-@pytest.mark.parametrize("name", sorted(WHOLE))
+@pytest.mark.parametrize("name", sorted(WHOLE.keys() - {"usable_seconds"}))
 def test_a_certificate_that_lacks_a_field_is_damaged(name):
     with pytest.raises(ValueError, match="damaged"):
         parse_certificate(json.dumps({key: value for key, value in WHOLE.items() if key != name}))
+
+
+def test_a_certificate_of_before_the_time_until_usable_was_noted_is_read():
+    raw = {key: value for key, value in WHOLE.items() if key != "usable_seconds"}
+    assert parse_certificate(json.dumps(raw)).usable_seconds == 0.0
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ def of_stack(stack):
         "compose exec -T chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 -U postgres -d chatwoot_production": (
             database.query(stack, COMPOSE, "SELECT 1", purpose="P")
         ),
+        "compose exec -T -e PGAPPNAME=x chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 -U postgres "
+        "-d chatwoot_production": database.session(stack, COMPOSE, name="x"),
         "compose exec chatwoot-db psql -U postgres -d chatwoot_production": database.shell(
             stack, COMPOSE, superuser=True
         ),

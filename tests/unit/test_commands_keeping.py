@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatwoot_ops.commands import backup, compose, physical, staging
+from chatwoot_ops.commands import backup, compose, physical, staging, stored_files
 from chatwoot_ops.model.cluster import COMPRESSIONS
 from fakes import COMPOSE, shown
 from world import stack_in
@@ -59,6 +59,11 @@ def built(stack):
         f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
         f"--user 0 --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
         "--exclude=./.restore* --file=- .": backup.storage(stack, operation="op1"),
+        f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
+        f"--user 0 -i --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
+        "--exclude=./.restore* --anchored --no-wildcards --exclude-from=- --file=- .": backup.storage(
+            stack, operation="op1", without=("./ab/cd/abcd",)
+        ),
         f"compose exec -T chatwoot-db psql -X -q -t -A {WHERE} -c SELECT pg_database_size(current_database())": (
             backup.space(stack, COMPOSE)
         ),
@@ -69,6 +74,8 @@ def built(stack):
         ASK: staging.ask(stack, "op1", "SELECT 1;"),
         f"{ASK} ": staging.session(stack, "op1"),
         f"docker exec {BUILDER} pg_restore --jobs 2 {LOAD} /set/x.dump": staging.load(stack, "op1", "x.dump"),
+        f"docker exec -i {BUILDER} sh -c cat > /tmp/use.list && exec pg_restore --use-list=/tmp/use.list "
+        f'"$@" sh --jobs 2 {LOAD} /set/x.dump': staging.load(stack, "op1", "x.dump", "1; 2 3 TABLE x\n"),
         f"docker exec -i {BUILDER} pg_restore {LOAD}": staging.load_from_pipe(stack, "op1"),
         f"docker stop --time 120 {BUILDER}": staging.end(stack, "op1"),
         f"docker logs --tail 12 {BUILDER}": staging.last_words(stack, "op1"),
@@ -119,8 +126,11 @@ def of_scripts(stack):
     return (
         physical.able(stack, COMPOSE, "SELECT 1;"),
         physical.image_abilities(DB_IMAGE),
-        staging.place_files(stack),
-        staging.list_files(stack),
+        staging.outline(stack, "op1", "x.dump"),
+        stored_files.place_files(stack),
+        stored_files.list_files(stack),
+        stored_files.list_sizes(stack),
+        backup.stored_files(stack, operation="op1"),
         staging.copy_cluster(stack, "clusters/old", "new"),
     )
 
@@ -205,7 +215,7 @@ def test_an_image_says_its_architecture_its_major_version_and_what_it_can_unpack
 
 
 def test_the_storage_is_read_only_for_a_look_and_writable_for_files(stack):
-    looks, writes = shown(staging.list_files(stack)), shown(staging.place_files(stack))
+    looks, writes = shown(stored_files.list_files(stack)), shown(stored_files.place_files(stack))
     assert looks.startswith(f"{IN_STORAGE}:ro --entrypoint sh {DB_IMAGE} -c")
     assert writes.startswith(f"{IN_STORAGE} --entrypoint sh {DB_IMAGE} -c")
 
@@ -220,6 +230,8 @@ def test_what_reads_and_writes_whole_databases_has_hours(stack):
     for command in (
         dumping(stack),
         backup.storage(stack, operation="op1"),
+        backup.stored_files(stack, operation="op1"),
+        stored_files.list_files(stack),
         backup.snapshot_session(stack, COMPOSE),
         staging.load(stack, "op1", "x"),
         staging.load_from_pipe(stack, "op1"),

@@ -17,6 +17,7 @@ from chatwoot_ops.model.backup_set import Encryption, StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.run_note import RunNote
+from chatwoot_ops.model.stored_files import Pack, Packing
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_keys import KeysMade
@@ -30,7 +31,7 @@ from chatwoot_ops.operations.pushing import Pushed
 from chatwoot_ops.operations.recover import Recovered
 from chatwoot_ops.operations.rehearse import Rehearsal, RehearsalStep
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
-from chatwoot_ops.operations.restore import Restored
+from chatwoot_ops.operations.restore_result import Restored
 from chatwoot_ops.operations.rollback import RolledBack
 from chatwoot_ops.operations.running import Started, TakenDown
 from chatwoot_ops.operations.schedule import Schedule, ScheduledTask
@@ -65,6 +66,7 @@ STATUS = Status(
     "off",
     healthy=True,
     checks=(passed("backup age", "2.0 h old"),),
+    missing_indexes=("public.by_text",),
 )
 PROOF = StorageProof(4, 99, 1, ("m",), ("w",), ("o", "p"))
 LINE = (
@@ -86,11 +88,11 @@ RESULTS = {
     "TakenDown": TakenDown(("v",)),
     "Recovered": Recovered("up", "start", ended=True, text="'up' was finished."),
     "BackupSet": a_set(),
-    "Certificate": certificate(),
+    "Certificate": certificate(usable_seconds=9.5),
     "KeysMade": KeysMade("age1public", "/x/key", added=True),
     "KeyProved": KeyProved("a-set", "age1public", 2048, "2026-11-24T09:00:00Z"),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
-    "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",)),
+    "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",), 2048),
     "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
     "Pulled": Pulled(a_set(), 2048, 3.5),
     "RemoteBackups": RemoteBackups("s3://kgc", (RemoteSet(manifest(), "", 2048, 2.5),), ("i/half",), ("i/torn: x",)),
@@ -103,7 +105,9 @@ RESULTS = {
     ),
     "RunNote": RunNote("backup", "t0", "t1", last_good="t1"),
     "Pruned": Pruned("/backups", PRUNED, ("torn",), ("b",)),
-    "Restored": Restored("a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5, ("2 jobs are kept",)),
+    "Restored": Restored(
+        "a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5, ("2 jobs are kept",), serving_seconds=9.5
+    ),
     "Intended": Intended(("all of it",)),
     "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
     "RolledBack": RolledBack("v4.14.2-ce", {"messages": 2}),
@@ -111,8 +115,8 @@ RESULTS = {
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
 KEYS = {
     "Status": (
-        "archive checks cut_off fake healthy instance last_backup last_drill pending_migrations ports project release "
-        "services url volumes"
+        "archive checks cut_off fake healthy instance last_backup last_drill missing_indexes pending_migrations ports "
+        "project release services url volumes"
     ),
     "SetUp": "account administrator changed checks password release url",
     "Rehearsal": "checks fake images recovery_seconds steps",
@@ -124,19 +128,19 @@ KEYS = {
     "Pushed": "name remote seconds sent size warnings",
     "Pulled": "fetched seconds set",
     "RemoteBackups": "damaged remote sets unfinished",
-    "BackupSet": "kept level manifest needs off_site path proved proved_key size verified",
+    "BackupSet": "kept level manifest needs off_site path proved proved_key shared size verified",
     "Certificate": (
         "began checks ended fake files_proved format from_remote image instance kind passed recovery_seconds release "
-        "rows set size_bytes tables why"
+        "rows set size_bytes tables usable_seconds why"
     ),
     "KeysMade": "added file public",
     "KeyProved": "at key set size",
-    "BackedUp": "seconds set warnings",
-    "Backups": "ages damaged folder sets",
+    "BackedUp": "files seconds set warnings",
+    "Backups": "ages damaged folder on_disk sets",
     "Schedule": "changes files manager state tasks",
     "RunNote": "code ended format last_good started task text",
     "Pruned": "damaged folder removed sets",
-    "Restored": "away_seconds keys kind notes rows seconds source storage tables",
+    "Restored": "away_seconds files keys kind notes rows seconds serving_seconds source storage tables",
     "Intended": "lines",
     "Upgraded": "away_seconds before migrations release set",
     "RolledBack": "lost release",
@@ -211,6 +215,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("BackupSet", LINE),
         ("BackupSet", "Read back: every checksum, the dump's table of contents and the storage archive to its end."),
         ("Certificate", "261 rows in 2 tables came back, 2 stored files proved"),
+        ("Certificate", "It could be used after 9.5 s."),
         ("Certificate", "The drill passed: 20261124T080000Z-logical (2.0 kB) in 41.5 s."),
         ("KeysMade", "Public key: age1public"),
         ("KeysMade", "It stands in BACKUP_RECIPIENTS in .env now."),
@@ -223,7 +228,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("BackedUp", "Sealed in 2.5 s: /backups/20261124T080000Z-logical"),
         ("Backups", f"{LINE}  2.5 hours old"),
         ("Backups", "torn: cannot be read as a backup set"),
-        ("Backups", "1 sets in /backups"),
+        ("Backups", "1 sets in /backups, 2.0 kB on the disk"),
         ("Pushed", "1.0 kB of 2.0 kB were sent, every byte was read back"),
         ("Pushed", "warning: not encrypted"),
         ("Pushed", "Off-site in 4.5 s: s3://kgc/i/a-set"),
@@ -231,6 +236,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("RemoteBackups", "i/half: no manifest, so no set; 'invoke push' finishes it"),
         ("RemoteBackups", "i/torn: x"),
         ("RemoteBackups", "1 sets at s3://kgc"),
+        ("Status", "indexes    searching is slow without public.by_text"),
         ("Status", "watched    backup age: pass, 2.0 h old"),
         ("Schedule", "== /x/a.timer =="),
         ("Schedule", "[Timer]"),
@@ -248,6 +254,7 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Restored", "1 stored files proved, 1 missing, 1 wrong, 2 without a row"),
         ("Restored", "2 jobs are kept"),
         ("Restored", "Restored a set in 12.5 s; the database was away for 3.5 s of them."),
+        ("Restored", "Its data served after 9.5 s."),
         ("Intended", "dry run: all of it"),
         ("Intended", "dry run: nothing was changed"),
         ("Upgraded", "7 migrations ran; out of service for 21.5 s"),
@@ -289,6 +296,16 @@ def changed(kind, **values):
         (a_set(data=replace(DATA, newest_message="")), LINE.replace(DATA.newest_message, "no message" + " " * 15)),
         (changed("Schedule", manager=""), "By nothing: neither systemd nor cron is here: installed"),
         (replace(a_set(), kept=True), f"{LINE}, kept"),
+        (replace(a_set(), shared=1536), f"{LINE}, 1.5 kB shared, 512 B of its own"),
+        (BackedUp(a_set(packing=Packing((), "why")), 1.0, ()), "The stored files were copied whole: why"),
+        (
+            BackedUp(a_set(packing=Packing((Pack("storage-000001.tar", 9, 9), Pack("storage.tar", 2, 2048)))), 1.0, ()),
+            "2 stored files (2.0 kB) were new, the others are shared with the sets before, in 1 packs",
+        ),
+        (
+            BackedUp(a_set(packing=Packing((Pack("storage-000001.tar", 9, 9),))), 1.0, ()),
+            "0 stored files (0 B) were new, the others are shared with the sets before, in 1 packs",
+        ),
         (
             changed("KeysMade", added=False),
             "Write it into .env: BACKUP_RECIPIENTS=age1public (after a comma where others stand there).",

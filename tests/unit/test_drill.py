@@ -27,6 +27,7 @@ from chatwoot_ops.operations.drill import DrillOptions, drill
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.status import status
 from fakes import GIGABYTE
+from index_world import ALL, well_indexes
 from keeping import listed, well_keeping
 from sets import certificate, encrypted, sealed, sealed_whole
 from world import INSTANCE, SECRETS, database_answer, image, place_in, volume_answer
@@ -114,6 +115,23 @@ def test_a_whole_set_passes_and_the_certificate_says_what_came_back(drilled, hom
     assert (CertificateStore(home.state_folder).folder / "index.html").read_text() == "1 0"
     assert read_set(home.backup_folder / found.set).level == "restore"
     assert "recovery time 0.0 s" in status(home, well).last_drill
+
+
+def test_indexes_that_a_restore_leaves_for_later_are_built_and_both_times_told(drilled, well):
+    catalog = well_indexes(well)
+    catalog.running = [None, lambda: well.clock.sleep(7), None]
+    found = drilled()
+    (check,) = (check for check in found.checks if check.name == "later indexes")
+    assert check.seen == "all 4 are as in the dump; built: public.by_meaning in 7.2 s, public.by_text in 0.2 s"
+    assert (found.recovery_seconds, found.usable_seconds) == (7.4, 0.0)
+    assert set(catalog.there) == set(ALL)
+
+
+def test_a_set_whose_indexes_cannot_be_built_fails_the_drill(drilled, home, well):
+    well_indexes(well).fails = "public.by_text"
+    with pytest.raises(ChecksFailedError, match="indexes could not be built"):
+        drilled()
+    assert [each.passed for each in kept(home)] == [False]
 
 
 def test_neither_the_worker_nor_any_network_but_the_drills_own_is_used(drilled, engine):

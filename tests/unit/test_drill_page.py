@@ -57,6 +57,8 @@ def test_the_newest_certificate_is_shown_with_its_figures():
         assert said in text
     assert "/app/login" in text
     assert "FAKE" not in text
+    assert "Until it could be used" not in text
+    assert "<th>Until it could be used</th><td>9.5 s</td>" in drill_page((certificate(usable_seconds=9.5),))
 
 
 def test_a_fake_is_called_one():

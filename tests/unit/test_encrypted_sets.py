@@ -21,21 +21,31 @@ from chatwoot_ops.errors import (
     SettingsInvalidError,
 )
 from chatwoot_ops.model import manifest as manifests
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, STORAGE_ARTIFACT, Encryption, StorageProof
+from chatwoot_ops.model.backup_set import (
+    DATABASE_ARTIFACT,
+    KNOWN_ARTIFACT,
+    LIST_ARTIFACT,
+    MANIFEST,
+    STORAGE_ARTIFACT,
+    Encryption,
+    StorageProof,
+)
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Opening, Step
+from chatwoot_ops.model.stored_files import StoredFile, list_lines
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets, verify_set
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import recover
-from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore, restore_from
+from chatwoot_ops.operations.restore import intended_restore, restore, restore_from
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_set
 from chatwoot_ops.operations.status import status
 from fakes import fake_host
 from keeping import well_keeping
-from sets import DUMP, FILES, manifest, sealed, sealed_whole, tar_of
+from sets import BLOBS, DUMP, FILES, manifest, sealed, sealed_whole, tar_of
 from world import INSTANCE, place_in, well_stack
 
 PUBLIC, PRIVATE = make_pair()
@@ -86,12 +96,14 @@ def in_clear(stack):
 def test_every_artifact_is_encrypted_hashed_as_it_lies_there_and_proved_on_the_way(stack, well, volume, key):
     found = back_up(stack, well).set
     names = [each.name for each in found.manifest.artifacts]
-    assert names == [f"{DATABASE_ARTIFACT}.age", f"{STORAGE_ARTIFACT}.age", "settings.env.age"]
+    sealed_names = [f"{DATABASE_ARTIFACT}.age", f"{STORAGE_ARTIFACT}.age", f"{LIST_ARTIFACT}.age", "settings.env.age"]
+    assert names == [*sealed_names[:3], KNOWN_ARTIFACT, sealed_names[3]]
     assert found.manifest.encryption == Encryption((PUBLIC,), whole=True)
     assert found.manifest.storage == StorageProof(2, 15, 2)
     assert checksum_problems(found) == ()
-    in_files = {name: b"".join(opened(Path(found.path) / name, identity_file(Path(key)))) for name in names}
-    assert list(in_files.values()) == [DUMP, TAR, stack.env_file.read_bytes()]
+    in_files = [b"".join(opened(Path(found.path) / name, identity_file(Path(key)))) for name in sealed_names]
+    listed = "".join(list_lines({key_: StoredFile(*blob) for key_, blob in BLOBS.items()}))
+    assert in_files == [DUMP, TAR, listed.encode(), stack.env_file.read_bytes()]
     assert volume.swaps == []
 
 

@@ -20,7 +20,8 @@ from chatwoot_ops.operations.changing import store_of as journal_of
 from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.moments import before_upgrade, named_source, source_of_moment
 from chatwoot_ops.operations.probes.wal import archive
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_again
 from fakes import COMPOSE, shown
 from keeping import well_physical

@@ -8,7 +8,8 @@ from chatwoot_ops.errors import RestoreFailedError, SettingsInvalidError
 from chatwoot_ops.model.journal import Journal, Opening, Step
 from chatwoot_ops.operations.finish_restore import finish_restore
 from chatwoot_ops.operations.newer_rows import _ROWS, _since
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_dump
 from fakes import SPOKEN
 from world import INSTANCE, stack_in

@@ -7,7 +7,13 @@ import pytest
 
 from chatwoot_ops import console
 from chatwoot_ops.errors import BackupFailedError, SettingsInvalidError
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, STORAGE_ARTIFACT, StorageProof
+from chatwoot_ops.model.backup_set import (
+    DATABASE_ARTIFACT,
+    KNOWN_ARTIFACT,
+    LIST_ARTIFACT,
+    STORAGE_ARTIFACT,
+    StorageProof,
+)
 from chatwoot_ops.model.cluster import COMPRESSIONS, LOGICAL, PHYSICAL
 from chatwoot_ops.model.journal import Opening
 from chatwoot_ops.operations.backup import back_up
@@ -39,11 +45,12 @@ def left(stack):
 
 def test_a_set_holds_the_cluster_the_storage_and_what_decides_where_it_runs(stack, host):
     found = back_up(stack, host, kind=PHYSICAL).set.manifest
-    assert (found.name, found.kind, found.format) == ("20261124T080000Z-physical", PHYSICAL, 2)
+    assert (found.name, found.kind, found.format) == ("20261124T080000Z-physical", PHYSICAL, 3)
     assert found.cluster == CLUSTER
     assert found.data == OUTLINED
     assert found.storage == StorageProof(2, 15, 2)
-    assert [each.name for each in found.artifacts] == [ARCHIVE_NAME, STORAGE_ARTIFACT]
+    names = [ARCHIVE_NAME, STORAGE_ARTIFACT, LIST_ARTIFACT, KNOWN_ARTIFACT]
+    assert [each.name for each in found.artifacts] == names
     assert (stack.backup_folder / found.name / ARCHIVE_NAME).read_bytes() == ARCHIVE
     assert not host.processes.ran_with("--snapshot=")
 

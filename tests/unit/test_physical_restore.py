@@ -12,7 +12,8 @@ from chatwoot_ops.errors import BackupSetInvalidError, RestoreFailedError
 from chatwoot_ops.model.backup_set import Encryption
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.operations.base_backup import AHEAD
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_again, source_of_set
 from chatwoot_ops.operations.unpacking import cluster_problems, passwords_sql
 from fakes import SPOKEN

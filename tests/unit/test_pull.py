@@ -22,7 +22,8 @@ from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.pulling import SPARE_BYTES, pull
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.recover import recover
-from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
+from chatwoot_ops.operations.restore import intended_restore, restore_from
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from keeping import well_keeping
 from sets import sealed, sealed_whole
 from unit.test_push import FOLDER, NAME, REMOTE, failing, flipped

@@ -14,7 +14,14 @@ from chatwoot_ops.errors import (
     SettingsInvalidError,
     StackLockedError,
 )
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, SETTINGS_ARTIFACT, STORAGE_ARTIFACT
+from chatwoot_ops.model.backup_set import (
+    DATABASE_ARTIFACT,
+    KNOWN_ARTIFACT,
+    LIST_ARTIFACT,
+    MANIFEST,
+    SETTINGS_ARTIFACT,
+    STORAGE_ARTIFACT,
+)
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets
 from chatwoot_ops.operations.changing import store_of
@@ -110,6 +117,40 @@ def test_a_second_push_sends_nothing_and_reads_everything_back(stack, path, host
     assert push(stack, host).sent == 0
     assert [given["Key"].rpartition("/")[2] for given in s3.did("put_object")] == ["off-site.json"]
     assert {DATABASE_ARTIFACT, STORAGE_ARTIFACT} <= {given["Key"].rpartition("/")[2] for given in s3.did("get_object")}
+
+
+def linked(stack, path):
+    """A second set that shares its storage pack with the first."""
+    second = sealed(stack.backup_folder, stamp="20261124T090000Z", extra={DATABASE_ARTIFACT: DUMP + b" of later"})
+    assert (second / STORAGE_ARTIFACT).read_bytes() == (path / STORAGE_ARTIFACT).read_bytes()
+    return second
+
+
+def test_what_another_set_has_there_is_copied_by_the_server_and_read_back_all_the_same(stack, path, host, s3):
+    push(stack, host)
+    second = linked(stack, path)
+    s3.asked.clear()
+    result = push(stack, host)
+    (copied,) = s3.did("copy_object")
+    there_now = copied["Key"]
+    assert copied["CopySource"] == {"Bucket": "kgc", "Key": f"{FOLDER}/{STORAGE_ARTIFACT}"}
+    assert result.sent == (second / DATABASE_ARTIFACT).stat().st_size
+    assert s3.objects[there_now] == (second / STORAGE_ARTIFACT).read_bytes()
+    assert there_now in {given["Key"] for given in s3.did("get_object")}
+
+
+@pytest.mark.parametrize("fault", ["refused", "damaged there"])
+def test_what_the_server_does_not_copy_well_is_sent(stack, path, host, s3, fault):
+    push(stack, host)
+    second = linked(stack, path)
+    if fault == "refused":
+        s3.fault("copy_object", failing(refusal("NotImplemented")))
+    else:
+        s3.objects[f"{FOLDER}/{STORAGE_ARTIFACT}"] = b"x" * (second / STORAGE_ARTIFACT).stat().st_size
+    result = push(stack, host)
+    assert result.name == second.name
+    name = f"chatwoot/{INSTANCE}/{second.name}/{STORAGE_ARTIFACT}"
+    assert s3.objects[name] == (second / STORAGE_ARTIFACT).read_bytes()
 
 
 def test_what_the_owner_of_the_bucket_could_read_is_a_warning(stack, host):
@@ -314,7 +355,7 @@ def test_a_backup_is_pushed_where_a_remote_is_set(stack, host, s3):
     result = back_up_off_site(stack, host)
     assert result.set.off_site == "2026-11-24T08:00:00Z"
     assert "not encrypted" in result.warnings[-1]
-    assert there(s3) == ALL
+    assert there(s3) == sorted([*ALL, LIST_ARTIFACT, KNOWN_ARTIFACT])
 
 
 def test_a_backup_stays_here_when_told_to_or_when_no_remote_is_set(tmp_path, stack, host, s3):

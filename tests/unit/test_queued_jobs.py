@@ -9,7 +9,8 @@ from chatwoot_ops.errors import CommandFailedError, RestoreFailedError
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.queued_job import job_line
 from chatwoot_ops.operations.queued_jobs import PAGE, keep_jobs
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_set
 from contract import recorded
 from keeping import well_keeping

@@ -119,7 +119,9 @@ def artifacts(*names):
 
 
 def test_what_the_owner_of_the_bucket_can_read_is_what_is_not_sealed():
-    assert readable(artifacts("database.dump", "settings.env.age", "storage.tar.age")) == ("database.dump",)
+    assert readable(artifacts("database.dump", "settings.env.age", "storage.tar.age", "storage.known")) == (
+        "database.dump",
+    )
 
 
 def test_objects_are_grouped_by_instance_and_set_and_others_left_out():

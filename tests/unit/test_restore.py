@@ -9,7 +9,7 @@ import pytest
 
 from chatwoot_ops.adapters.age import identity_file, make_pair
 from chatwoot_ops.adapters.env_file import read_env_file, with_values
-from chatwoot_ops.commands import staging
+from chatwoot_ops.commands import stored_files
 from chatwoot_ops.errors import (
     BackupSetInvalidError,
     ConfirmationMissingError,
@@ -25,7 +25,8 @@ from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import unchecked_stack
-from chatwoot_ops.operations.restore import RestoreOptions, restore, restore_from
+from chatwoot_ops.operations.restore import restore, restore_from
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, Given, bring_settings, keys_given
 from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from fakes import SPOKEN
@@ -213,7 +214,7 @@ def test_stored_files_that_do_not_match_their_rows_never_serve(stack, well, volu
 
 def test_files_that_were_missing_when_the_set_was_made_are_no_failure(stack, well, volume):
     sealed(stack.backup_folder, storage=StorageProof(1, 8, 1, ("klmnopqrst",)))
-    well.processes.on("join -1 2", well.processes.run(staging.list_files(stack)).stdout.splitlines()[0] + "\n")
+    well.processes.on("join -1 2", well.processes.run(stored_files.list_files(stack)).stdout.splitlines()[0] + "\n")
     result = restore(stack, well, source_of_set(stack, "latest"), YES)
     assert result.storage.missing == ("klmnopqrst",)
     assert len(volume.swaps) == 1

@@ -7,14 +7,9 @@ from contextlib import suppress
 import pytest
 
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.operations.storage import (
-    StoredFile,
-    files_in_archive,
-    files_in_volume,
-    place_archive,
-    prove_files,
-    read_archive,
-)
+from chatwoot_ops.model.stored_files import StoredFile
+from chatwoot_ops.operations.storage import files_in_archive, files_in_volume, prove_files, read_archive
+from chatwoot_ops.operations.stored_archives import Archives, place_archives
 from keeping import well_keeping
 from sets import BLOBS, FILES, checksum, tar_of
 
@@ -100,7 +95,7 @@ def test_the_volume_is_read_whole_file_by_file(stack, well):
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_an_archive_is_handed_over_unpacked(stack, well, archive, mode):
     well_keeping(well)
-    place_archive(stack, well, archive(tar_of(FILES, mode=mode)))
+    place_archives(stack, well, Archives((archive(tar_of(FILES, mode=mode)),)))
     (command,) = well.processes.ran_with("tar --extract")
     assert "one file" in command.stdin
 
@@ -108,4 +103,4 @@ def test_an_archive_is_handed_over_unpacked(stack, well, archive, mode):
 def test_a_gzipped_archive_that_is_cut_off_is_refused(stack, well, archive):
     well_keeping(well)
     with pytest.raises(BackupSetInvalidError, match="damaged or cut off"):
-        place_archive(stack, well, archive(tar_of(FILES, mode="w:gz")[:-30]))
+        place_archives(stack, well, Archives((archive(tar_of(FILES, mode="w:gz")[:-30]),)))

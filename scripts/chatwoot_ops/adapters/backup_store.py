@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
 from chatwoot_ops.adapters.partial_set import PartialSet
-from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept
+from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept, is_shared
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Encryption, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
@@ -120,6 +120,7 @@ def read_set(path: Path) -> BackupSet:
         level=str(verified.get("level", "")),
         proved=str(proved.get("at", "")),
         proved_key=str(proved.get("key", "")),
+        shared=sum(each.size for each in manifest.artifacts if is_shared(path / each.name)),
     )
 
 

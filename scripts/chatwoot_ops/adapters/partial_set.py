@@ -44,17 +44,32 @@ class PartialSet:
     encryption: Encryption = field(default_factory=Encryption)
 
     @contextmanager
-    def artifact(self, name: str, *, secret: bool = False) -> Iterator[Sink]:
+    def artifact(self, name: str, *, secret: bool = False, clear: bool = False) -> Iterator[Sink]:
         """A file of the set; on disk and noted with its checksum when the block ends well.
 
-        It is encrypted, and its name says so, where the whole set is or where it is `secret`.
+        It is encrypted, and its name says so, where the whole set is or where it is `secret`, but never if `clear`.
         """
-        if secret or self.encryption.whole:
+        if secret or (self.encryption.whole and not clear):
             with self._file(f"{name}{ENCRYPTED}") as file, encrypting(file, self.encryption.recipients) as sink:
                 yield sink
         else:
             with self._file(name) as file:
                 yield file
+
+    def link(self, path: Path, artifact: Artifact) -> None:
+        """The file of an earlier set as this artifact of this one; both are one file on the disk.
+
+        Raises OSError where the filesystem refuses that.
+        """
+        os.link(path, self.folder / artifact.name)
+        self.artifacts.append(artifact)
+
+    def drop(self, name: str) -> None:
+        """Takes an artifact out again, encrypted or not."""
+        gone = [each for each in self.artifacts if each.name.removesuffix(ENCRYPTED) == name]
+        for each in gone:
+            (self.folder / each.name).unlink()
+            self.artifacts.remove(each)
 
     @contextmanager
     def _file(self, name: str) -> Iterator[HashingFile]:

@@ -72,6 +72,12 @@ def write_all(pipe: IO[bytes], chunks: Iterable[bytes]) -> None:
     close(pipe)
 
 
+def write_beside(pipe: IO[bytes] | None, text: str) -> None:
+    """Writes a text in a thread of its own and closes the pipe, while the program's output is read here."""
+    if pipe is not None:
+        Thread(target=write_all, args=(pipe, (text.encode(errors="surrogateescape"),)), daemon=True).start()
+
+
 def close(*pipes: IO[bytes] | None) -> None:
     """Closes our ends, also where the program is gone already."""
     for pipe in pipes:

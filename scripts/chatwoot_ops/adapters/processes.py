@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from json import JSONDecodeError
 
 from chatwoot_ops.adapters.child import die_with_parent, environment_of
-from chatwoot_ops.adapters.pipes import INTERRUPT_GRACE_SECONDS, Drain, Session, SessionEndedError, close, write_all
+from chatwoot_ops.adapters.pipes import (
+    INTERRUPT_GRACE_SECONDS,
+    Drain,
+    Session,
+    SessionEndedError,
+    close,
+    write_all,
+    write_beside,
+)
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.command import Command, Finished
 
@@ -77,8 +85,9 @@ class Processes:
 
         Raises CommandFailedError like run.
         """
-        child = self._start_binary(command, subprocess.DEVNULL)
+        child = self._start_binary(command, subprocess.DEVNULL if command.stdin is None else subprocess.PIPE)
         errors = Drain(child.stderr)
+        write_beside(child.stdin, command.stdin or "")
         try:
             while chunk := child.stdout.read(CHUNK_BYTES) if child.stdout else b"":
                 sink(chunk)

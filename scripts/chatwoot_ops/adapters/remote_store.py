@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
-from chatwoot_ops.adapters.remote_upload import upload
+from chatwoot_ops.adapters.remote_upload import copied, upload
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.remote import Remote
 
@@ -111,6 +111,10 @@ class RemoteStore:
         """Sends a file; one that was cut off goes on from the parts that are there. Returns the bytes that went out."""
         with _asked(f"sending {name}"):
             return upload(self.client, self.bucket, name, path)
+
+    def copy(self, source: str, name: str) -> bool:
+        """Whether the server copied an object under this name; where it did not, the file is to be sent."""
+        return copied(self.client, self.bucket, source, name)
 
     def remove(self, names: Iterable[str]) -> None:
         """Removes objects in this order; one that is not there is no failure."""

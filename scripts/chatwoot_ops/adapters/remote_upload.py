@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chatwoot_ops.model.remote import part_size
 
@@ -36,6 +36,15 @@ def upload(client: Any, bucket: str, name: str, path: Path) -> int:  # noqa: ANN
             content = file.read(size)
     client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
     return sent
+
+
+def copied(client: Any, bucket: str, source: str, name: str) -> bool:  # noqa: ANN401
+    """Whether the server made a copy of an object of its own; one that cannot, or that has none, says no."""
+    try:
+        client.copy_object(Bucket=bucket, Key=name, CopySource={"Bucket": bucket, "Key": source})
+    except (ClientError, BotoCoreError):
+        return False
+    return True
 
 
 _Parts = Mapping[tuple[int, int, str], str]

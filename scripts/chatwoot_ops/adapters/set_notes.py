@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from chatwoot_ops.adapters.files import remove_file, remove_folder, write_atomically
@@ -35,6 +37,24 @@ def lacking(backup_set: BackupSet) -> tuple[str, ...]:
     """Artifacts that are not there or not of their size: what can be seen of a damage without reading the set."""
     artifacts = backup_set.manifest.artifacts
     return tuple(each.name for each in artifacts if _size(Path(backup_set.path) / each.name) != each.size)
+
+
+def is_shared(path: Path) -> bool:
+    """Whether another set holds the very same file."""
+    try:
+        return path.stat().st_nlink > 1
+    except OSError:
+        return False
+
+
+def bytes_on_disk(sets: Iterable[BackupSet]) -> int:
+    """What the artifacts of these sets take together, a file that several of them share counted once."""
+    found = {}
+    for path in (Path(each.path) / artifact.name for each in sets for artifact in each.manifest.artifacts):
+        with suppress(OSError):
+            seen = path.stat()
+            found[seen.st_dev, seen.st_ino] = seen.st_size
+    return sum(found.values())
 
 
 def _size(path: Path) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from chatwoot_ops.commands import compose
 from chatwoot_ops.commands.database import where
 from chatwoot_ops.commands.docker import docker, labels
+from chatwoot_ops.commands.stored_files import LIST
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 
@@ -73,12 +74,31 @@ def piped_contents(image: str) -> Command:
     return docker(*argv, purpose="Reading the dump's table of contents", timeout=600)
 
 
-def storage(stack: Stack, *, operation: str) -> Command:
-    """The storage volume as a tar on standard output; marks and half-written files of ours are left out."""
+def storage(stack: Stack, *, operation: str, without: tuple[str, ...] = ()) -> Command:
+    """The storage volume as a tar on standard output; marks and half-written files of ours are left out.
+
+    So are the files in these places, which travel by standard input: a hundred thousand are no arguments.
+    """
+    marks = ("--exclude=./.chatwoot*", "--exclude=./.restore*")
+    # Taken word for word, tar finds a place by its hash; as patterns each would be tried on each file.
+    held = ("--anchored", "--no-wildcards", "--exclude-from=-") if without else ()
+    argv = ("--create", "--directory=/volume", *marks, *held, "--file=-", ".")
+    options = (*_beside_storage(stack, operation), *(("-i",) if without else ()), "--entrypoint", "tar")
+    told = "".join(f"{each}\n" for each in without) if without else None
+    return docker(
+        *options, stack.images[DATABASE], *argv, purpose="Reading the storage volume", timeout=HOURS, stdin=told
+    )
+
+
+def stored_files(stack: Stack, *, operation: str) -> Command:
+    """Each stored file as "KEY SIZE MD5", a line each, for which all of it is read."""
+    options = (*_beside_storage(stack, operation), "--entrypoint", "sh", stack.images[DATABASE], "-c", LIST)
+    return docker(*options, purpose="Reading the stored files", timeout=HOURS)
+
+
+def _beside_storage(stack: Stack, operation: str) -> tuple[str, ...]:
     mount = ("--volume", f"{stack.volumes[RAILS]}:/volume:ro", "--network", "none", "--user", "0")
-    options = (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *mount, "--entrypoint", "tar")
-    argv = ("--create", "--directory=/volume", "--exclude=./.chatwoot*", "--exclude=./.restore*", "--file=-", ".")
-    return docker(*options, stack.images[DATABASE], *argv, purpose="Reading the storage volume", timeout=HOURS)
+    return (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *mount)
 
 
 def space(stack: Stack, program: Path) -> Command:

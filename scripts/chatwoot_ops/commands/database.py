@@ -8,6 +8,8 @@ from chatwoot_ops.commands import compose
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 
+BUILDER = "chatwoot-ops-indexes"
+
 
 def query(stack: Stack, program: Path, sql: str, *, purpose: str, timeout: float = 60.0) -> Command:
     """Runs SQL from standard input; bare values on standard output; stops at the first error.
@@ -17,6 +19,13 @@ def query(stack: Stack, program: Path, sql: str, *, purpose: str, timeout: float
     sql = f"SET synchronous_commit = local;\n{sql}"
     argv = ("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *where(stack))
     return compose.execute(stack, program, DATABASE, *argv, purpose=purpose, stdin=sql, timeout=timeout)
+
+
+def session(stack: Stack, program: Path, *, name: str = "chatwoot-ops") -> Command:
+    """A psql that is talked to line by line; the server knows it by this name, also once nobody talks."""
+    psql = ("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *where(stack))
+    verb = ("exec", "-T", "-e", f"PGAPPNAME={name}", DATABASE, *psql)
+    return compose.compose(stack, program, *verb, purpose="Building the indexes", timeout=60)
 
 
 def shell(stack: Stack, program: Path, *, superuser: bool) -> Command:

@@ -8,7 +8,7 @@ from chatwoot_ops.commands.compose import OPERATION_LABEL, compose
 from chatwoot_ops.commands.database import where
 from chatwoot_ops.commands.docker import docker, in_volume
 from chatwoot_ops.model.command import Command
-from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
+from chatwoot_ops.model.stack import DATABASE, Stack
 
 SET_FOLDER = "/set"
 HOURS = 12 * 3600.0
@@ -67,10 +67,27 @@ def session(stack: Stack, operation: str) -> Command:
 LOAD = ("--no-owner", "--no-privileges", "--exit-on-error", "-h", "127.0.0.1")
 
 
-def load(stack: Stack, operation: str, name: str) -> Command:
-    """pg_restore of a custom or directory dump in the mounted folder, without the owners and grants it names."""
-    options = ("--jobs", str(JOBS), *LOAD, *where(stack))
-    argv = ("exec", container(stack, operation), "pg_restore", *options, f"{SET_FOLDER}/{name}")
+LAST_SECTION = "-- here the list ends"
+_OUTLINE = f"""pg_restore --list "$1" && echo '{LAST_SECTION}' && exec pg_restore --section=post-data --file=- "$1" """
+_LOAD_LISTED = 'cat > /tmp/use.list && exec pg_restore --use-list=/tmp/use.list "$@"'
+
+
+def outline(stack: Stack, operation: str, name: str) -> Command:
+    """Prints a dump's list of contents, the line LAST_SECTION, and its constraints and indexes as SQL."""
+    argv = ("exec", container(stack, operation), "sh", "-c", _OUTLINE, "sh", f"{SET_FOLDER}/{name}")
+    return docker(*argv, purpose="Reading what the dump holds", timeout=300)
+
+
+def load(stack: Stack, operation: str, name: str, use_list: str = "") -> Command:
+    """pg_restore of a custom or directory dump in the mounted folder, without the owners and grants it names.
+
+    With a `use_list` only the entries that it names.
+    """
+    options = ("--jobs", str(JOBS), *LOAD, *where(stack), f"{SET_FOLDER}/{name}")
+    if use_list:
+        argv = ("exec", "-i", container(stack, operation), "sh", "-c", _LOAD_LISTED, "sh", *options)
+        return docker(*argv, purpose="Loading the dump", timeout=HOURS, stdin=use_list)
+    argv = ("exec", container(stack, operation), "pg_restore", *options)
     return docker(*argv, purpose="Loading the dump", timeout=HOURS)
 
 
@@ -135,32 +152,6 @@ def remove_partial(stack: Stack, cluster: str) -> Command:
 
 def _in_database_volume(stack: Stack, script: str) -> Command:
     return in_volume(stack.images[DATABASE], stack.volumes[DATABASE], script, write=True)
-
-
-# Files go where Active Storage looks for their key, whatever folder the archive had them in; each by rename.
-_PLACE = """
-set -e; cd /volume; rm -rf .restore; mkdir .restore; tar --extract --file=- --directory=.restore
-find .restore -type f | while read -r file; do
-  key=${file##*/}; case $key in .*) continue;; esac
-  place=$(printf %.2s "$key")/$(printf %.4s "$key" | cut -c3-4); mkdir -p "$place"; mv -f "$file" "$place/$key"
-done
-rm -rf .restore; sync
-"""
-_LIST = """
-cd /volume; find . -type f ! -name '.*' ! -path './.restore/*' -printf '%s %f\\n' | sort -k2 > /tmp/sizes
-find . -type f ! -name '.*' ! -path './.restore/*' -exec md5sum {} + | sed 's|  .*/|  |' | sort -k2 > /tmp/sums
-join -1 2 -2 2 /tmp/sizes /tmp/sums
-"""
-
-
-def place_files(stack: Stack) -> Command:
-    """Unpacks a tar from standard input into the storage volume; files that are there already are replaced."""
-    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], _PLACE, write=True)
-
-
-def list_files(stack: Stack) -> Command:
-    """Each stored file as "KEY SIZE MD5", a line each."""
-    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], _LIST)
 
 
 # A cluster in the volume's root lies beside things that are not its own.

@@ -1,52 +1,20 @@
-"""Lines for people: backup sets, and what serves after a restore, an upgrade or a rollback."""
+"""Lines for people: keys, sets off-site, and what serves after a restore, an upgrade or a rollback."""
 
 from __future__ import annotations
 
-from chatwoot_ops.model.backup_set import BackupSet, Manifest
+from chatwoot_ops.console.backup_sets import set_line
 from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.cluster import PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
-from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_keys import KeysMade
-from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.key_proof import KeyProved
-from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
 from chatwoot_ops.operations.pushing import Pushed
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
-from chatwoot_ops.operations.restore import Restored
+from chatwoot_ops.operations.restore_result import Restored
 from chatwoot_ops.operations.rollback import RolledBack
 from chatwoot_ops.operations.upgrade import Upgraded
-
-
-def set_line(each: BackupSet) -> str:
-    """One set in one line."""
-    manifest = each.manifest
-    newest = manifest.data.newest_message or "no message"
-    verified = f"{each.verified} ({each.how})" if each.verified else "never"
-    off_site = f"off-site {each.off_site}" if each.off_site else "not off-site"
-    marks = (", encrypted" if manifest.encryption.whole else "") + (", kept" if each.kept else "")
-    return (
-        f"{manifest.name:<28} {manifest.kind:<9} {show_size(each.size):>10}  {manifest.release:<12} "
-        f"newest message {newest:<28} verified {verified}, {off_site}{marks}"
-    )
-
-
-def verified(result: BackupSet) -> list[str]:
-    """A set that was read back now."""
-    if result.checksums_only and result.manifest.encryption.whole:
-        said = (
-            "Every checksum was read back. The set is encrypted: its contents, the dump's table of contents among them,"
-        )
-        return [set_line(result), f"{said} were NOT read. Give --identity FILE for that."]
-    if result.checksums_only:
-        return [set_line(result), "Read back: every checksum."]
-    if result.manifest.physical:
-        said = "Read back: every checksum and the storage archive to its end"
-        return [set_line(result), f"{said}; a restore verifies each file of the cluster."]
-    said = "Read back: every checksum, the dump's table of contents and the storage archive to its end."
-    return [set_line(result), said]
 
 
 def drilled(result: Certificate) -> list[str]:
@@ -57,6 +25,7 @@ def drilled(result: Certificate) -> list[str]:
     return [
         *fake,
         f"{rows} came back, {result.files_proved} stored files proved",
+        *([f"It could be used after {result.usable_seconds} s."] if result.usable_seconds else []),
         f"{verdict}: {result.set} ({show_size(result.size_bytes)}) in {result.recovery_seconds} s.",
     ]
 
@@ -82,36 +51,6 @@ def key_proved(result: KeyProved) -> list[str]:
     """A private key that opened a set now."""
     size = show_size(result.size)
     return [f"The private key of {result.key} opens {result.set}: {size} were read to the end, and its keys are right."]
-
-
-def backups(result: Backups) -> list[str]:
-    """The sets of a folder."""
-    damaged = [f"{name}: cannot be read as a backup set" for name in result.damaged]
-    lines = [f"{set_line(each)}  {age} hours old" for each, age in zip(result.sets, result.ages, strict=True)]
-    return [*lines, *damaged, f"{len(result.sets)} sets in {result.folder}"]
-
-
-def pruned(result: Pruned) -> list[str]:
-    """What keeps each set of a folder, and what was removed."""
-    gone = f"{len(result.removed)} sets removed, {len(result.sets) - len(result.removed)} kept in {result.folder}"
-    damaged = [f"{name}: no whole set; never removed and never counted as one" for name in result.damaged]
-    return [*(_pruned_line(each, result) for each in result.sets), *damaged, gone]
-
-
-def _pruned_line(each: PrunedSet, result: Pruned) -> str:
-    going = "removed" if each.name in result.removed else "no rule keeps it"
-    return f"{each.name:<28} {show_size(each.size):>10}  {', '.join(each.kept_by) or going}"
-
-
-def backed_up(result: BackedUp) -> list[str]:
-    """A set that was sealed now."""
-    storage = result.set.manifest.storage
-    return [
-        set_line(result.set),
-        f"{_held(result.set.manifest)}, {storage.proved} of {storage.files} stored files proved",
-        *(f"warning: {line}" for line in result.warnings),
-        f"Sealed in {result.seconds} s: {result.set.path}",
-    ]
 
 
 def pushed(result: Pushed) -> list[str]:
@@ -149,13 +88,6 @@ def _remote_line(each: RemoteSet) -> str:
     )
 
 
-def _held(manifest: Manifest) -> str:
-    if manifest.cluster is not None:
-        return f"the whole cluster, from {manifest.cluster.start_lsn} to {manifest.cluster.stop_lsn} in its WAL"
-    rows = sum(table.rows for table in manifest.data.tables.values())
-    return f"{rows} rows in {len(manifest.data.tables)} tables"
-
-
 def restored(result: Restored) -> list[str]:
     """What serves after a restore."""
     storage = result.storage
@@ -167,6 +99,7 @@ def restored(result: Restored) -> list[str]:
         f"{storage.proved} stored files proved, {against}",
         *result.notes,
         f"Restored {result.source} in {result.seconds} s; the database was away for {result.away_seconds} s of them.",
+        f"Its data served after {result.serving_seconds} s.",
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from chatwoot_ops.console import keeping, scheduling
+from chatwoot_ops.console import backup_sets, keeping, scheduling
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.rehearse import Rehearsal
@@ -45,6 +45,7 @@ def _status(status: Status) -> list[str]:
         *(f"volume     {name:<24} {size}" for name, size in status.volumes.items()),
         f"migrations {_pending(status.pending_migrations)}",
         f"cut off    {status.cut_off or 'nothing'}",
+        *([f"indexes    {_missing(status.missing_indexes)}"] if status.missing_indexes else []),
         f"backup     {status.last_backup or 'none yet: type invoke backup'}",
         f"drill      {status.last_drill or 'none yet: type invoke drill'}",
         f"archive    {status.archive}",
@@ -57,6 +58,10 @@ def _pending(pending: tuple[str, ...] | str) -> str:
     if isinstance(pending, str):
         return pending
     return f"{len(pending)} pending: {', '.join(pending)}" if pending else "none pending"
+
+
+def _missing(missing: tuple[str, ...] | str) -> str:
+    return missing if isinstance(missing, str) else f"searching is slow without {', '.join(missing)}"
 
 
 def _set_up(result: SetUp) -> list[Text | str]:
@@ -112,15 +117,15 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "Restored": keeping.restored,
     "Upgraded": keeping.upgraded,
     "RolledBack": keeping.rolled_back,
-    "Backups": keeping.backups,
+    "Backups": backup_sets.backups,
     "Schedule": scheduling.schedule,
     "RunNote": scheduling.run_note,
-    "Pruned": keeping.pruned,
-    "BackedUp": keeping.backed_up,
+    "Pruned": backup_sets.pruned,
+    "BackedUp": backup_sets.backed_up,
     "Pushed": keeping.pushed,
     "Pulled": keeping.pulled,
     "RemoteBackups": keeping.remote_backups,
-    "BackupSet": keeping.verified,
+    "BackupSet": backup_sets.verified,
     "Certificate": lambda result: [*_checks(result.checks), *keeping.drilled(result)],
     "KeysMade": keeping.keys_made,
     "KeyProved": keeping.key_proved,

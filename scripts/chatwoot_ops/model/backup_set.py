@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chatwoot_ops.model.cluster import PHYSICAL, ClusterFacts
+from chatwoot_ops.model.stored_files import Packing
 from chatwoot_ops.model.verification import Level
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 ENCRYPTED = ".age"
 DATABASE_ARTIFACT, STORAGE_ARTIFACT, SETTINGS_ARTIFACT = "database.dump", "storage.tar", f"settings.env{ENCRYPTED}"
 CLUSTER_ARTIFACT = "cluster.tar"
+LIST_ARTIFACT, KNOWN_ARTIFACT = "storage.list", "storage.known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ class DataDigest:
 
 @dataclass(frozen=True, slots=True)
 class StorageProof:
-    """Files of the storage volume against the rows of `active_storage_blobs`, by size and MD5, both directions."""
+    """Files of the storage volume against the rows of `active_storage_blobs`, by size and MD5, both directions.
+
+    `kept` are keys of files that the volume had lost or damaged, and that a set has from an earlier one all the same.
+    """
 
     files: int
     bytes: int
@@ -72,6 +77,7 @@ class StorageProof:
     missing: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     orphaned: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -103,6 +109,7 @@ class Manifest:
     note: str = ""
     encryption: Encryption = field(default_factory=Encryption)
     cluster: ClusterFacts | None = None
+    packing: Packing = field(default_factory=Packing)
 
     @property
     def physical(self) -> bool:
@@ -124,6 +131,7 @@ class BackupSet:
 
     `off_site` is when its copy off-site was last read back ("" for never).
     `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
+    `shared` of its `size` in bytes are in files that another set has too: removing this one frees only the rest.
     `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
     the private key of `proved_key` (its public half) last opened all of it.
     """
@@ -138,6 +146,18 @@ class BackupSet:
     level: str = ""
     proved: str = ""
     proved_key: str = ""
+    shared: int = 0
+
+    @property
+    def own(self) -> int:
+        """Bytes that this set alone holds."""
+        return self.size - self.shared
+
+    @property
+    def packs(self) -> tuple[Artifact, ...]:
+        """The artifacts that hold its stored files, in the order of the manifest's packs; sealed or not."""
+        sealed = {each.name.removesuffix(ENCRYPTED): each for each in self.manifest.artifacts}
+        return tuple(sealed[each.name] for each in self.manifest.packing.packs)
 
     @property
     def checksums_only(self) -> bool:
@@ -153,36 +173,3 @@ class BackupSet:
     def encrypted_artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts that only a private key opens."""
         return tuple(each for each in self.manifest.artifacts if each.name.endswith(ENCRYPTED))
-
-
-def differences(
-    wanted: DataDigest, found: DataDigest, *, ignore: tuple[str, ...] = (), tables: bool = True
-) -> tuple[str, ...]:
-    """Every way in which a restored database is not what its manifest says, a line each; empty when it is.
-
-    `tables` is False for a physical set, whose rows are proved by its files.
-    """
-    lines = []
-    for name in sorted(set(wanted.tables) | set(found.tables)) if tables else ():
-        if name in ignore:
-            continue
-        one, other = wanted.tables.get(name), found.tables.get(name)
-        if one != other:
-            lines.append(f"table {name}: {_rows(one)} expected, {_rows(other)} found{_same(one, other)}")
-    for name, (low, high) in wanted.sequences.items():
-        value = found.sequences.get(name, (-1, -1))[1]
-        if name not in ignore and not low <= value <= high:
-            lines.append(f"sequence {name}: {low} to {high} expected, {value} found")
-    lines += [f"migration {each}: missing" for each in sorted(set(wanted.migrations) - set(found.migrations))]
-    lines += [f"extension {each}: missing" for each in sorted(set(wanted.extensions) - set(found.extensions))]
-    if wanted.triggers != found.triggers:
-        lines.append(f"triggers: {wanted.triggers} expected, {found.triggers} found")
-    return tuple(lines)
-
-
-def _rows(table: TableDigest | None) -> str:
-    return "no table" if table is None else f"{table.rows} rows"
-
-
-def _same(one: TableDigest | None, other: TableDigest | None) -> str:
-    return ", their content differs" if one and other and one.rows == other.rows else ""

@@ -10,6 +10,8 @@ from typing import Any
 from chatwoot_ops.model.check import Check, Outcome
 
 FORMAT = 1
+# What certificates of before do not have.
+_LATER = {"usable_seconds": 0.0}
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "str": str}
 
 
@@ -17,7 +19,8 @@ _TYPES: dict[str, type] = {"bool": bool, "int": int, "str": str}
 class Certificate:
     """One drill. `began` and `ended` are UTC, ISO 8601; `why` says what failed, "" where the drill passed.
 
-    `recovery_seconds` run from the start of the restore to the last proof; 0 where it did not come so far.
+    `recovery_seconds` run from the start of the restore to the last proof; 0 where it did not come so far. Some time
+    before, at `usable_seconds`, all could be used but what waits for indexes; 0 in a certificate of before.
     `size_bytes` is the set's size, `files_proved` counts stored files proved by size and MD5, and `fake` is true where
     a stand-in ran in Chatwoot's place.
     """
@@ -39,6 +42,7 @@ class Certificate:
     image: str
     fake: bool
     why: str = ""
+    usable_seconds: float = 0.0
     format: int = FORMAT
 
 
@@ -56,6 +60,7 @@ def parse_certificate(text: str) -> Certificate:
         raw = json.loads(text)
         if raw["format"] != FORMAT:
             raise ValueError(f"it is of format {raw['format']}, this version knows {FORMAT}")
+        raw = {**_LATER, **raw}
         values: dict[str, Any] = {each.name: _value(raw, each.name, str(each.type)) for each in fields(Certificate)}
         if any(datetime.fromisoformat(values[name]).tzinfo is None for name in ("began", "ended")):
             raise ValueError("it holds a time of no time zone")

@@ -9,8 +9,19 @@ from dataclasses import asdict
 from typing import Any
 
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import FORMAT, Artifact, DataDigest, Encryption, Manifest, StorageProof, TableDigest
+from chatwoot_ops.model.backup_set import (
+    ENCRYPTED,
+    FORMAT,
+    Artifact,
+    DataDigest,
+    Encryption,
+    Manifest,
+    StorageProof,
+    TableDigest,
+)
 from chatwoot_ops.model.cluster import KINDS, PHYSICAL, ClusterFacts, parse_cluster
+from chatwoot_ops.model.json_fields import flag_in, list_in, number_in, object_in, text_in, texts_in
+from chatwoot_ops.model.stored_files import Pack, Packing
 
 _TEXTS = ("name", "kind", "created", "instance", "release", "image", "tool")
 _KNOWN = {
@@ -26,6 +37,7 @@ _KNOWN = {
     "seal",
     "cluster",
     "encryption",
+    "packing",
 }
 
 
@@ -45,8 +57,8 @@ def parse_manifest(text: str) -> Manifest:
     Raises BackupSetInvalidError when it is damaged, or of a format that this version does not know.
     """
     try:
-        raw = _object(json.loads(text), "manifest")
-        _refuse_newer(_number(raw, "format"))
+        raw = object_in(json.loads(text), "manifest")
+        _refuse_newer(number_in(raw, "format"))
         _require_seal(raw)
         return _manifest(raw)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -54,7 +66,7 @@ def parse_manifest(text: str) -> Manifest:
 
 
 def _require_seal(raw: Mapping[str, Any]) -> None:
-    if _text(raw, "seal") != _seal({name: value for name, value in raw.items() if name != "seal"}):
+    if text_in(raw, "seal") != _seal({name: value for name, value in raw.items() if name != "seal"}):
         raise ValueError("its content is not what was written")
 
 
@@ -67,54 +79,72 @@ def _refuse_newer(found: int) -> None:
 def _manifest(raw: Mapping[str, Any]) -> Manifest:
     if unknown := set(raw) - _KNOWN:
         raise KeyError(", ".join(sorted(unknown)))
-    fingerprints = _object(raw["fingerprints"], "fingerprints")
+    fingerprints = object_in(raw["fingerprints"], "fingerprints")
     return Manifest(
-        **{name: _text(raw, name) for name in _TEXTS},
-        sequence=_number(raw, "sequence"),
-        format=_number(raw, "format"),
-        settings_included=_flag(raw, "settings_included"),
-        note=_text(raw, "note") if "note" in raw else "",
-        data=parse_data(_object(raw["data"], "data")),
-        storage=_storage(_object(raw["storage"], "storage")),
+        **{name: text_in(raw, name) for name in _TEXTS},
+        sequence=number_in(raw, "sequence"),
+        format=number_in(raw, "format"),
+        settings_included=flag_in(raw, "settings_included"),
+        note=text_in(raw, "note") if "note" in raw else "",
+        data=parse_data(object_in(raw["data"], "data")),
+        storage=_storage(object_in(raw["storage"], "storage")),
         # Sets of format 1 have none; what of them is encrypted is told by its name.
-        encryption=_encryption(_object(raw["encryption"], "encryption")) if "encryption" in raw else Encryption(),
-        fingerprints={name: _text(fingerprints, name) for name in fingerprints},
-        artifacts=tuple(_artifact(_object(each, "artifacts")) for each in _list(raw, "artifacts")),
+        encryption=_encryption(object_in(raw["encryption"], "encryption")) if "encryption" in raw else Encryption(),
+        fingerprints={name: text_in(fingerprints, name) for name in fingerprints},
+        artifacts=tuple(_artifact(object_in(each, "artifacts")) for each in list_in(raw, "artifacts")),
         cluster=_cluster(raw),
+        packing=_packing(raw),
     )
 
 
 def _cluster(raw: Mapping[str, Any]) -> ClusterFacts | None:
-    if _text(raw, "kind") not in KINDS:
+    if text_in(raw, "kind") not in KINDS:
         raise ValueError(f"its kind is {raw['kind']!r}")
     # Format 1 knew logical sets only.
     cluster = raw.get("cluster")
     if (cluster is None) == (raw["kind"] == PHYSICAL):
         raise ValueError(f"a {raw['kind']} set, and its cluster is {cluster!r}")
-    return None if cluster is None else parse_cluster(_object(cluster, "cluster"))
+    return None if cluster is None else parse_cluster(object_in(cluster, "cluster"))
+
+
+def _packing(raw: Mapping[str, Any]) -> Packing:
+    # Up to format 2 a set had one archive of all its stored files, and said nothing of it.
+    if "packing" not in raw:
+        return Packing()
+    packing = object_in(raw["packing"], "packing")
+    packs = tuple(_pack(object_in(each, "packs"), raw) for each in list_in(packing, "packs"))
+    return Packing(packs, text_in(packing, "whole_because"))
+
+
+def _pack(pack: Mapping[str, Any], raw: Mapping[str, Any]) -> Pack:
+    found = Pack(text_in(pack, "name"), number_in(pack, "files"), number_in(pack, "bytes"))
+    if found.name not in {text_in(each, "name").removesuffix(ENCRYPTED) for each in list_in(raw, "artifacts")}:
+        raise ValueError(f"the pack {found.name!r} is no artifact")
+    return found
 
 
 def _storage(raw: Mapping[str, Any]) -> StorageProof:
     return StorageProof(
-        files=_number(raw, "files"),
-        bytes=_number(raw, "bytes"),
-        proved=_number(raw, "proved"),
-        missing=_texts(raw, "missing"),
-        wrong=_texts(raw, "wrong"),
-        orphaned=_texts(raw, "orphaned"),
+        files=number_in(raw, "files"),
+        bytes=number_in(raw, "bytes"),
+        proved=number_in(raw, "proved"),
+        missing=texts_in(raw, "missing"),
+        wrong=texts_in(raw, "wrong"),
+        orphaned=texts_in(raw, "orphaned"),
+        kept=texts_in(raw, "kept") if "kept" in raw else (),
     )
 
 
 def _encryption(raw: Mapping[str, Any]) -> Encryption:
-    return Encryption(_texts(raw, "recipients"), _flag(raw, "whole"))
+    return Encryption(texts_in(raw, "recipients"), flag_in(raw, "whole"))
 
 
 def _artifact(raw: Mapping[str, Any]) -> Artifact:
-    name = _text(raw, "name")
+    name = text_in(raw, "name")
     # A name that leads out of the set's folder would be read, and one day written, somewhere else.
     if not name or "/" in name or name in {".", ".."}:
         raise ValueError(f"an artifact is called {name!r}")
-    return Artifact(name, _number(raw, "size"), _text(raw, "sha256"))
+    return Artifact(name, number_in(raw, "size"), text_in(raw, "sha256"))
 
 
 def parse_data(raw: Mapping[str, Any]) -> DataDigest:
@@ -122,64 +152,25 @@ def parse_data(raw: Mapping[str, Any]) -> DataDigest:
 
     Raises KeyError, TypeError or ValueError for anything that is no digest.
     """
-    tables, sequences = _object(raw["tables"], "tables"), _object(raw["sequences"], "sequences")
-    extensions = _object(raw["extensions"], "extensions")
+    tables, sequences = object_in(raw["tables"], "tables"), object_in(raw["sequences"], "sequences")
+    extensions = object_in(raw["extensions"], "extensions")
     return DataDigest(
-        tables={name: _table(_object(each, name)) for name, each in tables.items()},
+        tables={name: _table(object_in(each, name)) for name, each in tables.items()},
         sequences={name: _range(sequences, name) for name in sequences},
-        migrations=_texts(raw, "migrations"),
-        extensions={name: _text(extensions, name) for name in extensions},
-        triggers=_number(raw, "triggers"),
-        postgres=_text(raw, "postgres"),
-        newest_message="" if raw["newest_message"] is None else _text(raw, "newest_message"),
+        migrations=texts_in(raw, "migrations"),
+        extensions={name: text_in(extensions, name) for name in extensions},
+        triggers=number_in(raw, "triggers"),
+        postgres=text_in(raw, "postgres"),
+        newest_message="" if raw["newest_message"] is None else text_in(raw, "newest_message"),
     )
 
 
 def _table(raw: Mapping[str, Any]) -> TableDigest:
-    return TableDigest(_number(raw, "rows"), _text(raw, "digest"))
+    return TableDigest(number_in(raw, "rows"), text_in(raw, "digest"))
 
 
 def _range(raw: Mapping[str, Any], name: str) -> tuple[int, int]:
-    low, high = _list(raw, name)
+    low, high = list_in(raw, name)
     if type(low) is not int or type(high) is not int:
         raise TypeError(f"{name} is no pair of numbers")
     return low, high
-
-
-def _object(value: object, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} is no object")
-    return value
-
-
-def _list(raw: Mapping[str, Any], name: str) -> list[Any]:
-    value = raw[name]
-    if not isinstance(value, list | tuple):
-        raise TypeError(f"{name} is no list")
-    return list(value)
-
-
-def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    values = _list(raw, name)
-    if not all(isinstance(each, str) for each in values):
-        raise TypeError(f"{name} is no list of texts")
-    return tuple(values)
-
-
-def _text(raw: Mapping[str, Any], name: str) -> str:
-    if not isinstance(raw[name], str):
-        raise TypeError(f"{name} is no text")
-    return str(raw[name])
-
-
-def _number(raw: Mapping[str, Any], name: str) -> int:
-    # True is an int to isinstance.
-    if type(raw[name]) is not int:
-        raise TypeError(f"{name} is no whole number")
-    return int(raw[name])
-
-
-def _flag(raw: Mapping[str, Any], name: str) -> bool:
-    if not isinstance(raw[name], bool):
-        raise TypeError(f"{name} is neither true nor false")
-    return bool(raw[name])

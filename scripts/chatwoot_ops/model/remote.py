@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from chatwoot_ops.model.backup_set import ENCRYPTED, MANIFEST, Artifact
+from chatwoot_ops.model.backup_set import ENCRYPTED, KNOWN_ARTIFACT, MANIFEST, Artifact
 
 REMOTE, ENDPOINT, REGION = "BACKUP_REMOTE", "BACKUP_REMOTE_ENDPOINT", "BACKUP_REMOTE_REGION"
 ACCESS_KEY, SECRET_KEY = "BACKUP_REMOTE_ACCESS_KEY", "BACKUP_REMOTE_SECRET_KEY"
@@ -83,8 +83,8 @@ def part_size(size: int) -> int:
 
 
 def readable(artifacts: Iterable[Artifact]) -> tuple[str, ...]:
-    """The artifacts that whoever owns the bucket can read."""
-    return tuple(each.name for each in artifacts if not each.name.endswith(ENCRYPTED))
+    """The artifacts that tell whoever owns the bucket something; the tokens of known files tell nothing."""
+    return tuple(each.name for each in artifacts if not each.name.endswith(ENCRYPTED) and each.name != KNOWN_ARTIFACT)
 
 
 @dataclass(frozen=True, slots=True)

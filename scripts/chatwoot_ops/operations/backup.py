@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.backup_store import BackupStore
-from chatwoot_ops.adapters.bridge import Bridge
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
@@ -14,22 +13,23 @@ from chatwoot_ops.errors import BackupFailedError, OpsError, PreflightFailedErro
 from chatwoot_ops.model.backup_set import (
     ENCRYPTED,
     SETTINGS_ARTIFACT,
-    STORAGE_ARTIFACT,
     BackupSet,
     Manifest,
-    StorageProof,
 )
 from chatwoot_ops.model.cluster import KINDS, LOGICAL, PHYSICAL
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.troubled_file import TroubledFile
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.base_backup import Copied
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.dumping import write_database
 from chatwoot_ops.operations.encryption import encryption_of
-from chatwoot_ops.operations.storage import prove_files, read_archive
+from chatwoot_ops.operations.held_files import ASKED, Earlier, earlier_set
+from chatwoot_ops.operations.storage_copy import CopiedFiles, copy_storage
+from chatwoot_ops.operations.troubled_files import ask_where, told, troubled, with_rows
 from chatwoot_ops.operations.wal import prune_archive
 
 TOOL = "chatwoot-ops 0.1.0"
@@ -42,11 +42,24 @@ SPARE_BYTES = 256 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """A set that was sealed now, with the seconds it took and what an operator must know of it."""
+    """A set that was sealed now, with the seconds it took and what an operator must know of it.
+
+    `files` are the stored files with which something is wrong, by conversation.
+    """
 
     set: BackupSet
     seconds: float
     warnings: tuple[str, ...]
+    files: tuple[TroubledFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a set is to be: its note, its kind, and whether it shares nothing with an earlier one."""
+
+    note: str
+    kind: str
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +68,22 @@ class _Contents:
 
     kind: str
     copied: Copied
-    storage: StorageProof
+    storage: CopiedFiles
     settings_included: bool
 
 
-def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: str = "", kind: str = "") -> BackedUp:
+def back_up(
+    stack: Stack,
+    host: Host,
+    *,
+    resume: Journal | None = None,
+    note: str = "",
+    kind: str = "",
+    whole: bool = False,
+) -> BackedUp:
     """Takes a set while the stack serves, of the kind that is named, else of BACKUP_KIND.
+
+    A `whole` one shares no stored file with an earlier set.
 
     Raises SettingsInvalidError for a kind that does not exist, PreflightFailedError when there is no room,
     BackupFailedError when no set was sealed; nothing is left then.
@@ -70,13 +93,15 @@ def back_up(stack: Stack, host: Host, *, resume: Journal | None = None, note: st
         remedy = f"The kinds are {' and '.join(KINDS)}. Nothing was changed."
         raise SettingsInvalidError(f"There is no kind of backup set called '{wanted}'", remedy=remedy)
     _require_room(stack, host, wanted)
-    with changing(stack, host, "backup", {"kind": wanted}, resume=resume) as change:
-        made = make_set(stack, host, change, note=note, kind=wanted)
+    with changing(stack, host, "backup", {"kind": wanted, "whole": whole}, resume=resume) as change:
+        made = make_set(stack, host, change, note=note, kind=wanted, whole=whole)
         prune_archive(stack, host, change)
     return made
 
 
-def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: str = LOGICAL) -> BackedUp:
+def make_set(
+    stack: Stack, host: Host, change: Change, *, note: str = "", kind: str = LOGICAL, whole: bool = False
+) -> BackedUp:
     """The same inside an operation that holds the lock already, such as an upgrade.
 
     Raises BackupFailedError; the partial set is removed then, also after Ctrl-C.
@@ -85,7 +110,7 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: 
     try:
         store.drop_partials()
         with host.timed() as spent:
-            backup_set = _write_set(stack, host, change, store, note, kind)
+            backup_set, storage = _write_set(stack, host, change, store, _Asked(note, kind, whole))
     except (OSError, OpsError) as error:
         store.drop_partials()
         details = error.details if isinstance(error, OpsError) else (str(error),)
@@ -95,37 +120,27 @@ def make_set(stack: Stack, host: Host, change: Change, *, note: str = "", kind: 
     except BaseException:
         store.drop_partials()
         raise
-    return BackedUp(backup_set, round(spent[0], 1), _warnings(backup_set.manifest))
+    files = troubled(storage.proof, storage.sizes, ask_where(stack, host, with_rows(storage.proof)))
+    lines = told(stack, "backup", files)
+    # A file without a row is no loss, and no warning.
+    warnings = (*storage.warnings, *_warnings(backup_set.manifest), *(lines if with_rows(storage.proof) else ()))
+    return BackedUp(backup_set, round(spent[0], 1), warnings, files)
 
 
-def _write_set(  # noqa: PLR0917 - one story, told once
-    stack: Stack, host: Host, change: Change, store: BackupStore, note: str, kind: str
-) -> BackupSet:
-    partial = store.begin(host.clock.compact_stamp(), kind, encryption_of(stack))
-    copied = write_database(stack, host, change, partial, kind)
+def _write_set(
+    stack: Stack, host: Host, change: Change, store: BackupStore, asked: _Asked
+) -> tuple[BackupSet, CopiedFiles]:
+    partial = store.begin(host.clock.compact_stamp(), asked.kind, encryption_of(stack))
+    copied = write_database(stack, host, change, partial, asked.kind)
     change.step("copy-storage", "Copying the storage volume")
-    storage = _copy_storage(stack, host, change, partial, copied.blobs)
+    earlier = Earlier(refusal=ASKED) if asked.whole else earlier_set(stack, store, partial.encryption)
+    storage = copy_storage(stack, host, change, partial, earlier, copied.blobs)
     change.step("seal-settings", "Sealing settings and keys")
     included = _write_settings(stack, partial)
     change.step("seal", "Sealing the set")
-    contents = _Contents(kind, copied, storage, included)
-    path = store.seal(partial, _manifest(stack, partial, contents, host.clock.stamp(), note))
-    return store.find(str(path))
-
-
-def _copy_storage(
-    stack: Stack, host: Host, change: Change, partial: PartialSet, blobs: dict[str, tuple[int, str]]
-) -> StorageProof:
-    """The proof is made of what passes by: an encrypted archive cannot be read back here."""
-    with partial.artifact(STORAGE_ARTIFACT) as file, Bridge(read_archive) as reading:
-
-        def take(chunk: bytes) -> None:
-            file.write(chunk)
-            reading.write(chunk)
-
-        host.processes.save_output(commands.storage(stack, operation=change.opening.id), take)
-        found = reading.result()
-    return prove_files(found, blobs)
+    contents = _Contents(asked.kind, copied, storage, included)
+    path = store.seal(partial, _manifest(stack, partial, contents, host.clock.stamp(), asked.note))
+    return store.find(str(path)), storage
 
 
 def _write_settings(stack: Stack, partial: PartialSet) -> bool:
@@ -147,7 +162,8 @@ def _manifest(stack: Stack, partial: PartialSet, contents: _Contents, created: s
         release=stack.settings["CHATWOOT_RELEASE"],
         image=stack.images[RAILS],
         data=contents.copied.data,
-        storage=contents.storage,
+        storage=contents.storage.proof,
+        packing=contents.storage.packing,
         settings_included=contents.settings_included,
         fingerprints=fingerprints(settings, stack.settings["CHATWOOT_INSTANCE_ID"]),
         artifacts=tuple(partial.artifacts),
@@ -162,9 +178,12 @@ def _warnings(manifest: Manifest) -> tuple[str, ...]:
     storage = manifest.storage
     found = [] if manifest.settings_included else [LEFT_OUT]
     if storage.missing:
-        found.append(f"{len(storage.missing)} stored files were missing already: {', '.join(storage.missing[:5])}")
+        found.append(f"{len(storage.missing)} stored files were missing already")
     if storage.wrong:
-        found.append(f"{len(storage.wrong)} stored files do not match their rows: {', '.join(storage.wrong[:5])}")
+        found.append(f"{len(storage.wrong)} stored files do not match their rows")
+    if storage.kept:
+        said = "stored files are gone or damaged in the volume; this set has them from an earlier one"
+        found.append(f"{len(storage.kept)} {said}")
     return tuple(found)
 
 

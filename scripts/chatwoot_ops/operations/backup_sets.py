@@ -9,24 +9,31 @@ from pathlib import Path
 from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_notes import bytes_on_disk
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, STORAGE_ARTIFACT, BackupSet
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
 from chatwoot_ops.model.stack import DATABASE, Stack
+from chatwoot_ops.model.troubled_file import lines_of
 from chatwoot_ops.model.verification import Level
 from chatwoot_ops.operations.encrypted_sets import closed_problems, contents_problem
 from chatwoot_ops.operations.encryption import identity_of, opener_of_set
-from chatwoot_ops.operations.storage import archive_problems
+from chatwoot_ops.operations.stored_archives import archive_problems
+from chatwoot_ops.operations.troubled_files import ask_where, lost_files
 
 
 @dataclass(frozen=True, slots=True)
 class Backups:
-    """The sealed sets of a folder, oldest first, with their ages in hours, and folders that cannot be read as one."""
+    """The sealed sets of a folder, oldest first, with their ages in hours, and folders that cannot be read as one.
+
+    `on_disk` are the bytes of all of them together, what they share counted once.
+    """
 
     folder: str
     sets: tuple[BackupSet, ...]
     ages: tuple[float, ...]
     damaged: tuple[str, ...]
+    on_disk: int = 0
 
 
 def age_in_hours(backup_set: BackupSet, host: Host) -> float:
@@ -51,7 +58,8 @@ def list_sets(stack: Stack, host: Host) -> Backups:
     """The sets that there are."""
     store = store_of(stack)
     sets = store.sets()
-    return Backups(str(store.folder), sets, tuple(age_in_hours(each, host) for each in sets), store.damaged())
+    ages = tuple(age_in_hours(each, host) for each in sets)
+    return Backups(str(store.folder), sets, ages, store.damaged(), bytes_on_disk(sets))
 
 
 def verify_set(
@@ -73,7 +81,7 @@ def verify_set(
         _refuse_damaged(backup_set, checksum_problems(backup_set))
     else:
         require_whole(stack, host, backup_set, identity)
-        _require_storage(host, backup_set)
+        _require_storage(stack, host, backup_set)
     mark_verified(backup_set, host.clock.stamp(), reached)
     return store_of(stack).find(backup_set.path)
 
@@ -92,13 +100,14 @@ def require_whole(stack: Stack, host: Host, backup_set: BackupSet, identity: Ide
     _refuse_damaged(backup_set, problems)
 
 
-def _require_storage(host: Host, backup_set: BackupSet) -> None:
+def _require_storage(stack: Stack, host: Host, backup_set: BackupSet) -> None:
     # What is encrypted was opened to its end already.
     if backup_set.manifest.encryption.whole:
         return
     host.reporter.step("Reading the storage archive to its end")
-    archive = Path(backup_set.path) / STORAGE_ARTIFACT
-    _refuse_damaged(backup_set, archive_problems(archive, backup_set.manifest.storage))
+    manifest = backup_set.manifest
+    folder, tell = Path(backup_set.path), lambda keys: lines_of(lost_files(keys, ask_where(stack, host, keys)))
+    _refuse_damaged(backup_set, archive_problems(folder, manifest.packing, manifest.storage, tell))
 
 
 def _refuse_damaged(backup_set: BackupSet, problems: tuple[str, ...]) -> None:

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import STORAGE_ARTIFACT, StorageProof, differences
+from chatwoot_ops.model.data_differences import differences
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.database import versions_of_image
 from chatwoot_ops.operations.instance import RECORD_ANEW
 from chatwoot_ops.operations.keys import key_problems
+from chatwoot_ops.operations.lost_files import PlacedFiles, ask_staged, lost_in_set, lost_of, refuse_lost
 from chatwoot_ops.operations.source import Source
-from chatwoot_ops.operations.staging import Staged, foreign_owners, load, read_staged, start_cluster
-from chatwoot_ops.operations.storage import files_in_volume, place_archive, prove_files
+from chatwoot_ops.operations.staging import (
+    Staged,
+    foreign_owners,
+    load,
+    read_plan,
+    read_staged,
+    start_cluster,
+    with_indexes,
+)
+from chatwoot_ops.operations.storage import files_in_volume, prove_files
+from chatwoot_ops.operations.stored_archives import place_archives
+from chatwoot_ops.operations.troubled_files import ask_where
 from chatwoot_ops.operations.unpacking import unpack_cluster
 
 
 def build_cluster(stack: Stack, host: Host, source: Source, change: Change, cluster: str, *, migrate: bool) -> Staged:
     """A cluster under its final name that holds what the source promises, and no container that holds the volume.
 
+    Indexes that take long are left for when it serves; not where migrations follow, which may name any index.
     Raises BackupSetInvalidError naming every way in which it does not.
     """
     operation = change.opening.id
     change.step("stage", "Making a cluster beside the one that serves", cluster=cluster, operation=operation)
-    staged = (unpack_cluster if source.physical else _load_dump)(stack, host, source, change, cluster)
+    if source.physical:
+        staged = unpack_cluster(stack, host, source, change, cluster)
+    else:
+        staged = _load_dump(stack, host, source, change, cluster, early=not migrate)
     problems = (
         *_problems(source, staged, foreign_owners(stack, host, operation)),
         *key_problems(staged.samples, stack.settings.values),
@@ -34,6 +47,7 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
     if problems:
         raise BackupSetInvalidError("The new cluster is not what the source promises", details=problems)
     _require_release(stack, host, staged, migrate=migrate)
+    refuse_lost(lost_in_set(source, staged), lambda keys: ask_staged(stack, host, operation, keys))
     anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
     host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
     host.processes.run(staging.end(stack, operation))
@@ -43,17 +57,19 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
     return staged
 
 
-def _load_dump(stack: Stack, host: Host, source: Source, change: Change, cluster: str) -> Staged:
+def _load_dump(stack: Stack, host: Host, source: Source, change: Change, cluster: str, *, early: bool) -> Staged:
     operation = change.opening.id
     start_cluster(stack, host, operation, cluster, source.dump.parent)
     change.step("load", "Loading the dump")
-    load(stack, host, operation, source.dump)
+    plan = read_plan(stack, host, operation, source.dump, early=early)
+    load(stack, host, operation, source.dump, plan.use_list)
     change.step("prove", "Proving the new cluster")
-    return read_staged(stack, host, operation)
+    return with_indexes(stack, host, operation, read_staged(stack, host, operation), plan)
 
 
 def _problems(source: Source, staged: Staged, foreign: int) -> tuple[str, ...]:
     found = [f"{foreign} tables or sequences do not belong to Chatwoot's role"] if foreign else []
+    found += staged.index_problems
     if source.set is not None:
         wanted = source.set.manifest.data
         # What came after the set moved its sequences on.
@@ -75,20 +91,16 @@ def _require_release(stack: Stack, host: Host, staged: Staged, *, migrate: bool)
         )
 
 
-def restore_files(stack: Stack, host: Host, source: Source, change: Change, staged: Staged) -> StorageProof:
-    """The proof of the storage volume once the source's files are in it.
+def restore_files(stack: Stack, host: Host, source: Source, change: Change, staged: Staged) -> PlacedFiles:
+    """What is in the storage volume once the source's files are in it.
 
     Raises BackupSetInvalidError when a file is missing or wrong that was neither when the set was made.
     """
-    change.step("storage", "Restoring the stored files")
-    archive = source.storage or (Path(source.set.path) / STORAGE_ARTIFACT if source.set else None)
-    if archive is not None:
-        place_archive(stack, host, archive)
-    proof = prove_files(files_in_volume(stack, host), staged.blobs)
-    known = source.set.manifest.storage if source.set else None
-    missing = set(proof.missing) - set(known.missing if known else ()) - staged.recent
-    wrong = set(proof.wrong) - set(known.wrong if known else ())
-    if archive is not None and (missing or wrong):
-        details = (*(f"missing: {key}" for key in sorted(missing)), *(f"wrong: {key}" for key in sorted(wrong)))
-        raise BackupSetInvalidError("Stored files do not match the rows", details=details[:20])
-    return proof
+    change.step("storage", "Restoring the stored files", indexes=staged.indexes, high=staged.high)
+    if (archives := source.archives) is not None:
+        place_archives(stack, host, archives)
+    found = files_in_volume(stack, host)
+    proof = prove_files(found, staged.blobs)
+    if archives is not None:
+        refuse_lost(lost_of(source, staged, proof), lambda keys: ask_where(stack, host, keys))
+    return PlacedFiles(proof, {key: found[key].size for key in proof.orphaned})

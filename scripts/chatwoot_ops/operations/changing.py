@@ -35,6 +35,7 @@ class Change:
     host: Host
     resumed: Journal | None
     changed: list[str] = field(default_factory=list)
+    owed: list[str] = field(default_factory=list)
 
     def step(self, name: str, text: str, /, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
         """Announces a step; its journal line is on disk when this returns."""
@@ -44,6 +45,10 @@ class Change:
     def made(self, text: str) -> None:
         """Notes what is different now, for the operation's result."""
         self.changed.append(text)
+
+    def owes(self, remedy: str) -> None:
+        """From here on the journal stays after any end but a good one: only it knows what is still to be made."""
+        self.owed.append(remedy)
 
     def cluster_name(self) -> str:
         """The name of a cluster that this operation builds: when, and by which operation."""
@@ -93,12 +98,13 @@ def _written_down(stack: Stack, change: Change) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         end_one_offs(stack, change.host)
-        change.store.close(change.opening, "interrupted", keep=kept)
-        remedy = f"The stack can be used as it is; 'invoke {operation}' can be run again."
+        change.store.close(change.opening, "interrupted", keep=kept or bool(change.owed))
+        again = f"The stack can be used as it is; 'invoke {operation}' can be run again."
+        remedy = change.owed[-1] if change.owed else again
         raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
     except OpsError as error:
         end_one_offs(stack, change.host)
-        change.store.close(change.opening, f"failed with {error.code}", keep=kept)
+        change.store.close(change.opening, f"failed with {error.code}", keep=kept or bool(change.owed))
         raise
     change.store.close(change.opening, "done")
 

@@ -12,7 +12,11 @@ from chatwoot_ops.commands.docker import docker as run_docker
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.stack import RAILS, Stack
 
-# Tables may be absent on an empty database, so each is asked through to_regclass.
+# The highest row numbers: what rose since was written since.
+HIGH = """SELECT json_build_object('conversations', (SELECT coalesce(max(id), 0) FROM conversations),
+ 'messages', (SELECT coalesce(max(id), 0) FROM messages), 'contacts', (SELECT coalesce(max(id), 0) FROM contacts))"""
+# Tables may be absent on an empty database, so each is asked through to_regclass. An index that is being built is not
+# broken.
 _STATE = """
 CREATE FUNCTION pg_temp.rows_of(name text, condition text DEFAULT 'true') RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE found bigint;
@@ -34,7 +38,8 @@ SELECT json_build_object(
   'configs', coalesce(pg_temp.rows_of('public.installation_configs'), 0),
   'users', coalesce(pg_temp.rows_of('public.users'), 0),
   'administrators', coalesce(pg_temp.rows_of('public.users', 'type = ''SuperAdmin'''), 0),
-  'invalid_indexes', (SELECT coalesce(json_agg(indexrelid::regclass::text), '[]') FROM pg_index WHERE NOT indisvalid),
+  'invalid_indexes', (SELECT coalesce(json_agg(indexrelid::regclass::text), '[]') FROM pg_index
+    WHERE NOT indisvalid AND indexrelid NOT IN (SELECT index_relid FROM pg_stat_progress_create_index)),
   'role_is_superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = ':role:')
 );
 """

@@ -7,11 +7,12 @@ from chatwoot_ops.errors import SettingsInvalidError
 from chatwoot_ops.model.check import Check, failed, passed
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.budgets import budget_checks
+from chatwoot_ops.operations.indexes import indexes_check
 from chatwoot_ops.operations.key_proof import recipients_check
 from chatwoot_ops.operations.keys import keys_check
 from chatwoot_ops.operations.opening import Place, open_stack
 from chatwoot_ops.operations.preflight import preflight
-from chatwoot_ops.operations.probes import wal
+from chatwoot_ops.operations.probes import files, wal
 from chatwoot_ops.operations.probes.asking import asked
 from chatwoot_ops.operations.secrets import check_secrets
 from chatwoot_ops.operations.smoke import smoke
@@ -19,7 +20,7 @@ from chatwoot_ops.operations.status import cut_off
 
 
 def doctor(place: Place, host: Host) -> tuple[Check, ...]:
-    """Preflight, secrets, cut-off operations, keys, budgets, scheduled tasks, quick smoke check, WAL archive: one list.
+    """Preflight, secrets, cut-off operations, keys, budgets, schedule, quick smoke check, stored files, WAL archive.
 
     Raises SettingsInvalidError when there is no settings file at all.
     """
@@ -31,9 +32,11 @@ def doctor(place: Place, host: Host) -> tuple[Check, ...]:
         return (*secrets, *found)
     host.processes.secrets = tuple(stack.settings.secrets().values())
     checks = (*secrets, passed("settings", "can work"), *preflight(stack, host), _cut_off(stack, host))
+    checks = (*checks, indexes_check(stack, host))
     checks = (*checks, recipients_check(stack), keys_check(stack, host), *budget_checks(stack, host))
     archive = asked("WAL archive", lambda: wal.archive(stack, host), "Type 'invoke status', then 'invoke up'")
-    return (*checks, *smoke(stack, host, quick=True), *archive)
+    stored = asked(files.CHECK, lambda: files.stored(stack, host), "Type 'invoke status', then 'invoke up'")
+    return (*checks, *smoke(stack, host, quick=True), *stored, *archive)
 
 
 def _cut_off(stack: Stack, host: Host) -> Check:

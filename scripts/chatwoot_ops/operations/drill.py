@@ -22,7 +22,8 @@ from chatwoot_ops.operations.drilling import Proved, bring_back, isolated
 from chatwoot_ops.operations.images import fake_release
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
 from chatwoot_ops.operations.preflight import engine_check, require
-from chatwoot_ops.operations.restore import RestoreOptions, fitting_keys, opener
+from chatwoot_ops.operations.restore import fitting_keys, opener
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.secrets import existing_or_example
 from chatwoot_ops.operations.source import Source, source_of_set
 from chatwoot_ops.operations.throwaway import throwaway
@@ -94,6 +95,7 @@ def _certified(this: _Drill, stack: Stack) -> Certificate:
             blank,
             passed=not bad,
             recovery_seconds=round(spent[0], 1),
+            usable_seconds=round(spent[0] - proved.building_seconds, 1),
             rows=proved.rows,
             tables=proved.tables,
             files_proved=proved.files,

@@ -59,7 +59,8 @@ def room_checks(host: Host, backup_set: BackupSet) -> tuple[Check, ...]:
     """
     folder = Path(host.processes.run(docker.root_folder()).stdout.strip())
     storage = backup_set.manifest.storage.bytes
-    wanted = max(backup_set.size - storage, 0) * DATABASE_FACTOR + storage + LEAST_LEFT
+    packed = sum(each.size for each in backup_set.manifest.artifacts if each.name.startswith("storage"))
+    wanted = (backup_set.size - packed) * DATABASE_FACTOR + storage + LEAST_LEFT
     return (
         _enough("memory", host.machine.available_memory(), LEAST_MEMORY, "Stop something else, or drill elsewhere"),
         _enough("disk", host.machine.free_disk(folder), wanted, "Free some; docs/runbooks/disk-full.md says how"),

@@ -12,10 +12,13 @@ from chatwoot_ops.model.backup_set import BackupSet, StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.journal import Opening
 from chatwoot_ops.model.stack import RAILS, Stack
+from chatwoot_ops.model.troubled_file import lines_of
 from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.changing import Change, store_of
 from chatwoot_ops.operations.containers import wait_until_answering
+from chatwoot_ops.operations.indexes import build
 from chatwoot_ops.operations.instance import instances
+from chatwoot_ops.operations.lost_files import files_told
 from chatwoot_ops.operations.opened_sets import opened_source
 from chatwoot_ops.operations.probes import data, web
 from chatwoot_ops.operations.probes.asking import asked
@@ -28,17 +31,22 @@ from chatwoot_ops.operations.swapping import start_data
 
 OVERLAY = "docker-compose.drill.yml"
 LOGIN = "/app/login"
+_THEN = "were missing or wrong already when the set was made"
 _REMEDY = "See docs/how-to/drill.md, section What a failed drill means"
 
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """What came back: rows, tables and stored files that were compared one by one, and every check."""
+    """What came back: rows, tables and stored files that were compared one by one, and every check.
+
+    `building_seconds` were spent on indexes, once the stack could be used.
+    """
 
     rows: int
     tables: int
     files: int
     checks: tuple[Check, ...]
+    building_seconds: float = 0.0
 
 
 def isolated(stack: Stack) -> Stack:
@@ -64,7 +72,7 @@ def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, 
     cluster = change.cluster_name()
     with opened_source(stack, change, source, identity) as readable:
         staged = build_cluster(stack, host, readable, change, cluster, migrate=False)
-        proof = restore_files(stack, host, readable, change, staged)
+        placed = restore_files(stack, host, readable, change, staged)
     change.step("serve", "Starting the restored database and the web, without the worker")
     host.processes.run(staging.swap(stack, f"clusters/{cluster}"))
     start_data(stack, host)
@@ -72,9 +80,24 @@ def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, 
     inside = InsideHttp(stack, host)
     wait_until_answering(stack, host, (RAILS,), lambda: inside.get(LOGIN).status == web.OK)
     change.step("ask", "Asking the restored stack")
-    checks = (*_restored(staged, proof), *_running(stack, replace(host, http=inside), backup_set.manifest.instance))
+    lost = lines_of(files_told(stack, host, placed))
+    checks = (
+        *_restored(staged, placed.proof, lost),
+        *_running(stack, replace(host, http=inside), backup_set.manifest.instance),
+    )
+    with host.timed() as spent:
+        checks = (*checks, *_indexes(stack, host, change, staged))
     rows = sum(table.rows for table in staged.data.tables.values())
-    return Proved(rows, len(staged.data.tables), proof.proved, checks)
+    return Proved(rows, len(staged.data.tables), placed.proof.proved, checks, spent[0])
+
+
+def _indexes(stack: Stack, host: Host, change: Change, staged: Staged) -> tuple[Check, ...]:
+    """Proof that what a restore leaves for later can be built; a physical set left nothing."""
+    if not staged.indexes:
+        return ()
+    change.step("build-indexes", "Building the indexes that searching needs")
+    took = ", ".join(f"{name} in {seconds} s" for name, seconds in build(stack, host, staged.indexes))
+    return (passed("later indexes", f"all {len(staged.indexes)} are as in the dump; built: {took}"),)
 
 
 def _running(stack: Stack, host: Host, instance: str) -> tuple[Check, ...]:
@@ -86,7 +109,7 @@ def _running(stack: Stack, host: Host, instance: str) -> tuple[Check, ...]:
     return tuple(check for name, ask in parts for check in asked(name, ask, _REMEDY))
 
 
-def _restored(staged: Staged, proof: StorageProof) -> tuple[Check, ...]:
+def _restored(staged: Staged, proof: StorageProof, lost: tuple[str, ...]) -> tuple[Check, ...]:
     """Each of these was compared while the cluster was built; a difference would have ended the drill."""
     tables, wrong = staged.data.tables, (*(set(proof.missing) - staged.recent), *proof.wrong)
     # A set of the cluster's own files is proved by those; its manifest counts no rows.
@@ -98,7 +121,7 @@ def _restored(staged: Staged, proof: StorageProof) -> tuple[Check, ...]:
         passed("rows", counted if tables else "not counted: the cluster's own files were verified"),
         passed("sequences", f"{len(staged.data.sequences)}, each where the manifest says"),
         passed("triggers and extensions", f"{staged.data.triggers} and {len(staged.data.extensions)}, as promised"),
-        warned("stored files", f"{files}; {len(wrong)} were missing or wrong already when the set was made", _REMEDY)
+        warned("stored files", f"{files}; {len(wrong)} {_THEN}: {'; '.join(lost)}", _REMEDY)
         if wrong
         else passed("stored files", files),
         passed("encrypted rows", f"{len(staged.samples)} opened with the set's keys")

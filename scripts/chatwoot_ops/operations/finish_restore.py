@@ -6,12 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import staging
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.changing import changing
 from chatwoot_ops.operations.encryption import PROMPT
-from chatwoot_ops.operations.restore import RestoreOptions, opener, restore
+from chatwoot_ops.operations.indexes import BUILD, REMEDY, wanted_of
+from chatwoot_ops.operations.restore import opener, restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_again
-from chatwoot_ops.operations.swapping import finish_swapped, undo_restore
+from chatwoot_ops.operations.swapping import (
+    end_built,
+    end_swapped,
+    or_put_back,
+    start_and_prove,
+    start_data,
+    start_rest,
+)
+from chatwoot_ops.operations.undo_restore import undo_restore
 
 
 def with_identity(journal: Journal, identity: str) -> Journal:
@@ -23,6 +35,36 @@ def with_identity(journal: Journal, identity: str) -> Journal:
         return journal
     options = {**journal.opening.options, "identity": identity}
     return replace(journal, opening=replace(journal.opening, options=options))
+
+
+def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
+    """Starts and proves what a restore that was cut off had swapped in; False where it had not come so far.
+
+    Beginning again would give up what customers have written to it since. Raises RestoreFailedError like the restore.
+    """
+    swapped, options = journal.facts("swap"), journal.opening.options
+    if not swapped or journal.reached("put-back"):
+        return False
+    target, previous = str(swapped["target"]), str(swapped["previous"])
+    if host.processes.run(staging.current_cluster(stack)).stdout.strip() != target:
+        return False
+    indexes = wanted_of(journal)
+    with changing(stack, host, "restore", options, resume=journal) as change:
+        change.step("start", "Starting database and worker")
+        if indexes and journal.reached("clean"):
+            # Proved it was before; customers have written to it since, so nothing is put back whatever fails.
+            change.owes(REMEDY)
+            start_data(stack, host)
+            start_rest(stack, host)
+        else:
+            with or_put_back(stack, host, change, previous):
+                start_data(stack, host)
+                start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
+        if journal.reached(BUILD):
+            end_built(stack, host, change, indexes, host.clock.stamp())
+        else:
+            end_swapped(stack, host, change, target, previous, indexes)
+    return True
 
 
 def finish_restore(stack: Stack, host: Host, journal: Journal) -> None:

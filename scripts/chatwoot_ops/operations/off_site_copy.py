@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatwoot_ops.adapters.backup_store import checksum_problems
@@ -17,10 +18,11 @@ from chatwoot_ops.operations.remote import Bucket
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A set and the folder of its copy."""
+    """A set and the folder of its copy; `twins` are objects of other sets there, by the SHA-256 of their content."""
 
     bucket: Bucket
     set: BackupSet
+    twins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -36,12 +38,27 @@ class Copy:
         """Sends an artifact; returns the bytes that went out."""
         return self.bucket.store.send(f"{self.folder}/{artifact.name}", Path(self.set.path) / artifact.name)
 
+    def copied(self, artifact: Artifact) -> bool:
+        """Whether the server copied it from a set that is there already; it is read back like what was sent."""
+        twin = self.twins.get(artifact.sha256, "")
+        return bool(twin) and self.bucket.store.copy(twin, f"{self.folder}/{artifact.name}")
+
     def problem(self, artifact: Artifact) -> str:
         """What is wrong with the artifact's copy; reads all of it."""
         name = f"{self.folder}/{artifact.name}"
         if name not in self.bucket.store.sizes(self.folder):
             return f"{artifact.name}: is not there although the server took it"
         return digest_of(artifact, self.bucket.store.read(name))
+
+
+def twins_of(bucket: Bucket, backup_set: BackupSet, others: Iterable[BackupSet]) -> dict[str, str]:
+    """What of a set lies at the remote already in another one, which was read back: object names by SHA-256."""
+    manifests = [each.manifest for each in others if each.off_site and each.path != backup_set.path]
+    return {
+        artifact.sha256: f"{bucket.remote.folder(manifest.instance, manifest.name)}/{artifact.name}"
+        for manifest in manifests
+        for artifact in manifest.artifacts
+    }
 
 
 def require_sound(copy: Copy) -> None:

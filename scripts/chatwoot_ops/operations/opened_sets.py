@@ -12,7 +12,7 @@ from chatwoot_ops.adapters.age import Identity, opened
 from chatwoot_ops.adapters.files import ensure_private_folder, write_stream
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.errors import BackupSetInvalidError, PreflightFailedError
-from chatwoot_ops.model.backup_set import ENCRYPTED, STORAGE_ARTIFACT, BackupSet
+from chatwoot_ops.model.backup_set import ENCRYPTED, BackupSet
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.changing import Change
@@ -49,7 +49,7 @@ def opened_source(stack: Stack, change: Change, source: Source, identity: Identi
     try:
         _open_all(source.set, identity, folder)
         dump = folder / source.dump.name.removesuffix(ENCRYPTED)
-        yield replace(source, dump=dump, storage=folder / STORAGE_ARTIFACT)
+        yield replace(source, dump=dump, opened=folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

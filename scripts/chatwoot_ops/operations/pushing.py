@@ -16,7 +16,16 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup import BackedUp, back_up
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
-from chatwoot_ops.operations.off_site_copy import Copy, abandoned, absent, claim, publish, require_sound, warnings
+from chatwoot_ops.operations.off_site_copy import (
+    Copy,
+    abandoned,
+    absent,
+    claim,
+    publish,
+    require_sound,
+    twins_of,
+    warnings,
+)
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.remote import open_bucket
 
@@ -33,12 +42,14 @@ class Pushed:
     warnings: tuple[str, ...]
 
 
-def back_up_off_site(stack: Stack, host: Host, *, kind: str = "", push_it: bool = True) -> BackedUp:
+def back_up_off_site(
+    stack: Stack, host: Host, *, kind: str = "", whole: bool = False, push_it: bool = True
+) -> BackedUp:
     """Takes a set, and brings it off-site where BACKUP_REMOTE says where to.
 
     Raises what back_up and push raise; after a failed push the set is there all the same, and the error says so.
     """
-    made = back_up(stack, host, kind=kind)
+    made = back_up(stack, host, kind=kind, whole=whole)
     if not push_it or not stack.settings["BACKUP_REMOTE"]:
         return made
     pushed = push(stack, host, made.set.path)
@@ -46,12 +57,14 @@ def back_up_off_site(stack: Stack, host: Host, *, kind: str = "", push_it: bool 
 
 
 def push(stack: Stack, host: Host, name: str = "latest", *, resume: Journal | None = None) -> Pushed:
-    """Brings a set off-site; what is there already is not sent again, but read back all the same.
+    """Brings a set off-site; what is there already, in it or in another set, is not sent again, but read back.
 
     Raises BackupSetInvalidError when the set is damaged here, or another one of its name is there; BackupFailedError
     when the copy could not be made or is not what was sent. The set here stays as it is either way.
     """
-    copy = Copy(open_bucket(stack, host), store_of(stack).find(name))
+    bucket, store = open_bucket(stack, host), store_of(stack)
+    found = store.find(name)
+    copy = Copy(bucket, found, twins_of(bucket, found, store.sets()))
     with changing(stack, host, "push", {"set": copy.set.path}, resume=resume) as change, host.timed() as spent:
         try:
             sent, said = _push(copy, host, change)
@@ -70,7 +83,7 @@ def _push(copy: Copy, host: Host, change: Change) -> tuple[int, tuple[str, ...]]
     require_sound(copy)
     change.step("send", f"Sending {show_size(copy.set.size)} to {url}", folder=copy.folder)
     claim(copy)
-    sent = sum(_send(copy, host, artifact) for artifact in absent(copy))
+    sent = sum(0 if copy.copied(artifact) else _send(copy, host, artifact) for artifact in absent(copy))
     change.step("read-back", "Reading the copy back")
     again = _read_back(copy, host)
     change.step("publish", "Writing the manifest of the copy")

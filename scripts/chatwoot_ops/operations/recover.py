@@ -16,6 +16,7 @@ from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup_keys import finish_keys
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.finish_restore import finish_restore, with_identity
+from chatwoot_ops.operations.indexes import BUILD
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opened_sets import drop_opened
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
@@ -24,8 +25,8 @@ from chatwoot_ops.operations.rollback import finish_upgrade, roll_back, undo_upg
 from chatwoot_ops.operations.running import down, up
 from chatwoot_ops.operations.secrets import existing_or_example, fill
 from chatwoot_ops.operations.setup import SetUp, set_up
-from chatwoot_ops.operations.swapping import undo_restore
 from chatwoot_ops.operations.throwaway import sweep
+from chatwoot_ops.operations.undo_restore import undo_restore
 from chatwoot_ops.operations.undo_setup import undo_setup
 
 
@@ -94,9 +95,10 @@ def _made_password(result: object) -> str:
 def _meaning(journal: Journal) -> str:
     opening = journal.opening
     done = ", ".join(step.step for step in journal.steps) or "no step"
+    serves = "The restored data serves; only indexes are missing. " if journal.last_step == BUILD else ""
     return (
         f"'{opening.operation}' by {opening.user} began at {opening.started} and was cut off at step "
-        f"'{journal.last_step}' (steps begun: {done}). 'invoke recover --finish' runs it to its end; "
+        f"'{journal.last_step}' (steps begun: {done}). {serves}'invoke recover --finish' runs it to its end; "
         "'invoke recover --undo' puts back what was before."
     )
 

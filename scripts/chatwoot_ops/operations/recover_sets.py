@@ -24,7 +24,9 @@ Action = Callable[[Place, Stack, Host, Journal], object]
 
 def _finish_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:
     # A journal of an earlier version names no kind: it knew one.
-    back_up(stack, host, resume=journal, kind=str(journal.opening.options.get("kind", LOGICAL)))
+    options = journal.opening.options
+    kind, whole = str(options.get("kind", LOGICAL)), bool(options.get("whole"))
+    back_up(stack, host, resume=journal, kind=kind, whole=whole)
 
 
 def _undo_backup(_: Place, stack: Stack, host: Host, journal: Journal) -> None:

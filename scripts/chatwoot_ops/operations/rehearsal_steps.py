@@ -17,7 +17,8 @@ from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import store_of, verify_set
 from chatwoot_ops.operations.opening import Place, open_with
-from chatwoot_ops.operations.restore import RestoreOptions, restore
+from chatwoot_ops.operations.restore import restore
+from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.running import restart
 from chatwoot_ops.operations.sample_data import make_sample_data
 from chatwoot_ops.operations.smoke import require_smoke, smoke

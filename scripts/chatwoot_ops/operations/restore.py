@@ -10,23 +10,23 @@ from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import ConfirmationMissingError, OpsError
-from chatwoot_ops.model.backup_set import StorageProof
 from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import require_whole
 from chatwoot_ops.operations.building import build_cluster, restore_files
-from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.encryption import identity_for, identity_of
 from chatwoot_ops.operations.loss import loss_of_restore
+from chatwoot_ops.operations.lost_files import files_told
 from chatwoot_ops.operations.moments import named_source
 from chatwoot_ops.operations.newer_rows import export_newer, refuse_export
 from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.pulling import brought_near
 from chatwoot_ops.operations.readying import make_ready
+from chatwoot_ops.operations.restore_result import Restored, RestoreOptions
 from chatwoot_ops.operations.restore_settings import (
     BEFORE_RESTORE,
     Given,
@@ -37,38 +37,19 @@ from chatwoot_ops.operations.restore_settings import (
     write_keys,
 )
 from chatwoot_ops.operations.source import Source, refuse_unfit
-from chatwoot_ops.operations.swapping import clean_up, drop_staged, old_serves, swap_in
+from chatwoot_ops.operations.swapping import drop_staged, end_swapped, old_serves, swap_in
+from chatwoot_ops.operations.troubled_files import told
 from chatwoot_ops.operations.unpacking import refuse_cluster
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreOptions:
-    """What an operator asks of a restore beside its source."""
+class _Serving:
+    """What serves, where it lies and what lay there before, and the indexes that its dump has."""
 
-    yes: bool = False
-    adopt: bool = False
-    migrate: bool = False
-    identity: str = ""
-    settings: str = ""
-    export_newer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What serves now: the source, rows and tables, the proof of the stored files, seconds, and what else to know.
-
-    After a physical set rows and tables are 0: none was counted, the cluster's files were verified.
-    """
-
-    source: str
-    tables: int
-    rows: int
-    storage: StorageProof
-    keys: str
-    seconds: float
-    away_seconds: float
-    notes: tuple[str, ...]
-    kind: str = LOGICAL
+    restored: Restored
+    target: str
+    previous: str
+    indexes: Mapping[str, str]
 
 
 def intended_restore(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
@@ -106,8 +87,8 @@ def restore(
 ) -> Restored:
     """Replaces the data by the source's; `identity` is a private key that was read already.
 
-    Raises BackupSetInvalidError or ReleaseRefusedError before anything is touched, ConfirmationMissingError when the
-    loss was not confirmed, RestoreFailedError when the old data serves, NothingServesError when it does not.
+    Raises BackupSetInvalidError or ReleaseRefusedError before anything is touched, ConfirmationMissingError without a
+    yes, RestoreFailedError (the old data serves), NothingServesError, IndexesMissingError (the new data serves).
     """
     identity = identity or opener(host, source, options)
     keys = fitting_keys(stack, host, source, options, identity)
@@ -116,11 +97,15 @@ def restore(
         _confirm(stack, host, source, options)
     noted = {"source": source.noted(), **asdict(options)}
     host.processes.secrets = (*host.processes.secrets, *keys.values())
+    own = with_keys(stack, keys)
     with changing(stack, host, "restore", noted, resume=resume) as change, host.timed() as spent:
-        make_ready(stack, host, change)
-        with opened_source(stack, change, source, identity) as readable:
-            restored = _restore(with_keys(stack, keys), host, readable, options, change, keys)
-    return replace(restored, seconds=round(spent[0], 1))
+        with host.timed() as until:
+            make_ready(stack, host, change)
+            with opened_source(stack, change, source, identity) as readable:
+                serving = _restore(own, host, readable, options, change, keys)
+        end_swapped(own, host, change, serving.target, serving.previous, serving.indexes)
+    seconds, notes = round(spent[0], 1), (*change.changed, *serving.restored.notes)
+    return replace(serving.restored, seconds=seconds, notes=notes, serving_seconds=round(until[0], 1))
 
 
 def opener(host: Host, source: Source, options: RestoreOptions) -> Identity | None:
@@ -160,12 +145,12 @@ def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) 
 
 def _restore(  # noqa: PLR0917 - one story, told once
     stack: Stack, host: Host, source: Source, options: RestoreOptions, change: Change, keys: dict[str, str]
-) -> Restored:
+) -> _Serving:
     cluster = change.cluster_name()
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     try:
         staged = build_cluster(stack, host, source, change, cluster, migrate=options.migrate)
-        proof = restore_files(stack, host, source, change, staged)
+        placed = restore_files(stack, host, source, change, staged)
     except BaseException as error:
         drop_staged(stack, host, change.opening.id, cluster)
         if isinstance(error, OpsError):
@@ -177,9 +162,9 @@ def _restore(  # noqa: PLR0917 - one story, told once
         write_keys(stack, keys)
     save = partial(export_newer, stack, host, change, source, options.export_newer)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate, save=save)
-    clean_up(stack, host, change, f"clusters/{cluster}", previous)
-    begin_again(stack, host, change)
     rows = sum(table.rows for table in staged.data.tables.values())
     opened = f"{len(staged.samples)} encrypted values opened"
-    kind, notes = PHYSICAL if source.physical else LOGICAL, tuple(change.changed)
-    return Restored(source.name, len(staged.data.tables), rows, proof, opened, 0.0, away, notes, kind)
+    kind, files = PHYSICAL if source.physical else LOGICAL, files_told(stack, host, placed)
+    notes = told(stack, "restore", files)
+    restored = Restored(source.name, len(staged.data.tables), rows, placed.proof, opened, 0.0, away, notes, kind, files)
+    return _Serving(restored, f"clusters/{cluster}", previous, staged.indexes)

@@ -19,12 +19,12 @@ from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK, WayBack, parse_way_back, written_since
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
-from chatwoot_ops.operations.database import ask_database
+from chatwoot_ops.operations.database import HIGH, ask_database
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved
 from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.swapping import drop_staged, put_back
-from chatwoot_ops.operations.upgrade import HIGH, Move, clean_up, customers_wrote, serve, upgrade
+from chatwoot_ops.operations.upgrade import Move, clean_up, customers_wrote, serve, upgrade
 from chatwoot_ops.operations.upgrade_plan import moved_to
 
 

@@ -14,13 +14,15 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.wal import Recovery
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.staging import form_of
+from chatwoot_ops.operations.stored_archives import Archives, archives_in
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A dump or a cluster's archive, with its storage archive where there is one; `set` where both come from a set.
 
-    With a `recovery` the set is only where it begins: the WAL of a chain follows.
+    With a `recovery` the set is only where it begins: the WAL of a chain follows. `opened` is the folder where the
+    files of an encrypted set lie in clear for now.
     """
 
     name: str
@@ -28,11 +30,21 @@ class Source:
     storage: Path | None = None
     set: BackupSet | None = None
     recovery: Recovery | None = None
+    opened: Path | None = None
 
     @property
     def physical(self) -> bool:
         """Whether it is a cluster's own files."""
         return self.set is not None and self.set.manifest.physical
+
+    @property
+    def archives(self) -> Archives | None:
+        """Where its stored files come from, None where it brings none."""
+        if self.set is not None:
+            return archives_in(self.opened or Path(self.set.path), self.set.manifest.packing)
+        if self.storage is None:
+            return None
+        return archives_in(self.storage) if self.storage.is_dir() else Archives((self.storage,))
 
     def noted(self) -> dict[str, str]:
         """What the journal needs to find it again."""
@@ -59,6 +71,9 @@ def source_of_dump(dump: str, storage: str) -> Source:
     missing = tuple(str(each) for each in (path, archive) if each is not None and not each.exists())
     if missing:
         raise BackupSetInvalidError("There is no such file", details=missing, remedy="Nothing was changed.")
+    if archive is not None and archive.is_dir() and not archives_in(archive).paths:
+        text = f"There is no pack of stored files in clear in {archive}"
+        raise BackupSetInvalidError(text, remedy="Open what is encrypted first. Nothing was changed.")
     form_of(path)
     return Source(path.name, path, archive)
 

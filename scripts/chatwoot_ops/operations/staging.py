@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chatwoot_ops.adapters.files import is_gzipped, read_unpacked
@@ -12,8 +13,11 @@ from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import DataDigest
 from chatwoot_ops.model.command import Finished
+from chatwoot_ops.model.indexes import Plan, differences, plan, surplus
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.operations.database import HIGH
 from chatwoot_ops.operations.digests import DIGEST, read_digest
+from chatwoot_ops.operations.indexes import CATALOG, read_catalog
 from chatwoot_ops.operations.keys import SAMPLES, read_samples
 from chatwoot_ops.operations.plain_sql import plain_sql
 from chatwoot_ops.operations.storage import BLOBS, read_blobs
@@ -47,12 +51,17 @@ class Staged:
     """What the new cluster holds: its digest, its encrypted samples, and its rows of stored files.
 
     `recent` are keys of rows that were written while a physical set was taken: their files may not be in it.
+    `indexes` are those of the dump where some are built later, `high` the highest row numbers then, and
+    `index_problems` says how the others differ from the dump's.
     """
 
     data: DataDigest
     samples: list[tuple[str, str]]
     blobs: dict[str, tuple[int, str]]
     recent: frozenset[str] = frozenset()
+    indexes: Mapping[str, str] = field(default_factory=dict)
+    high: Mapping[str, int] = field(default_factory=dict)
+    index_problems: tuple[str, ...] = ()
 
 
 def start_cluster(stack: Stack, host: Host, operation: str, cluster: str, folder: Path) -> None:
@@ -81,7 +90,17 @@ def wait_until_serving(stack: Stack, host: Host, operation: str, timeout: float 
         raise CommandFailedError("The new cluster did not start", details=tuple(lines[-_LAST_LINES:]))
 
 
-def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
+def read_plan(stack: Stack, host: Host, operation: str, dump: Path, *, early: bool) -> Plan:
+    """How to load a dump; only one that pg_restore can list tells its indexes. Without `early` none comes later."""
+    if form_of(dump) == "plain" or (dump.is_file() and is_gzipped(dump)):
+        return Plan()
+    said = host.processes.run(staging.outline(stack, operation, dump.name)).stdout
+    listing, _, sql = said.partition(f"{staging.LAST_SECTION}\n")
+    found = plan(listing, sql)
+    return found if early else replace(found, late=(), use_list="")
+
+
+def load(stack: Stack, host: Host, operation: str, dump: Path, use_list: str = "") -> None:
     """Loads a dump of any form: custom, directory, plain SQL, each of them gzipped or not."""
     if form_of(dump) == "plain":
         host.processes.feed(staging.session(stack, operation), plain_sql(read_unpacked(dump)))
@@ -89,7 +108,7 @@ def load(stack: Stack, host: Host, operation: str, dump: Path) -> None:
         # From a pipe pg_restore cannot load in parallel, and a compressed file cannot be read in any other way.
         host.processes.feed(staging.load_from_pipe(stack, operation), read_unpacked(dump))
     else:
-        host.processes.run(staging.load(stack, operation, dump.name))
+        host.processes.run(staging.load(stack, operation, dump.name, use_list))
     give_to_role(stack, host, operation)
     host.processes.run(staging.ask(stack, operation, "ANALYZE;", purpose="Counting the rows for the planner"))
 
@@ -130,6 +149,17 @@ def read_staged(stack: Stack, host: Host, operation: str, question: str = DIGEST
         samples = read_samples(session.read_line)
         data = read_digest(session.read_line)
     return Staged(data, samples, blobs)
+
+
+def with_indexes(stack: Stack, host: Host, operation: str, staged: Staged, loaded: Plan) -> Staged:
+    """The same with how the new cluster's indexes compare with the dump's: nothing to say where it told none."""
+    if not loaded.indexes:
+        return staged
+    said = host.processes.run(staging.ask(stack, operation, f"{HIGH};\n{CATALOG}")).stdout
+    high, catalog = said.strip().splitlines()[-2:]
+    there, wanted, late = read_catalog(catalog), loaded.indexes, loaded.late
+    problems = (*differences(wanted, there, late=late), *surplus(wanted, there, late=late))
+    return replace(staged, indexes=wanted if late else {}, high=json.loads(high), index_problems=problems)
 
 
 def _row(line: str) -> list[object]:

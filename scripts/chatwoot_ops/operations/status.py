@@ -19,6 +19,7 @@ from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
 from chatwoot_ops.operations.images import fake_release
+from chatwoot_ops.operations.indexes import missing_indexes
 from chatwoot_ops.operations.volumes import volume_sizes
 from chatwoot_ops.operations.wal import archive_line
 
@@ -45,6 +46,7 @@ class Status:
     archive: str
     healthy: bool
     checks: tuple[Check, ...] = ()
+    missing_indexes: tuple[str, ...] | str = ()
 
 
 def status(stack: Stack, host: Host) -> Status:
@@ -70,6 +72,7 @@ def status(stack: Stack, host: Host) -> Status:
         archive=archive_line(stack, host),
         healthy={each.service for each in services if each.well} == set(stack.services),
         checks=budget_checks(stack, host),
+        missing_indexes=_missing(stack, host),
     )
 
 
@@ -113,3 +116,10 @@ def _pending(stack: Stack, host: Host) -> tuple[str, ...] | str:
         return tuple(sorted(versions_of_image(stack, host) - database_state(stack, host).versions))
     except OpsError:
         return "unknown: the database or the image cannot be asked"
+
+
+def _missing(stack: Stack, host: Host) -> tuple[str, ...] | str:
+    try:
+        return missing_indexes(stack, host)
+    except OpsError:
+        return "unknown: the database cannot be asked"

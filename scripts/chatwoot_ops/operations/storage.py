@@ -7,22 +7,24 @@ import json
 import tarfile
 import zlib
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from chatwoot_ops.adapters.files import read_unpacked
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import staging
+from chatwoot_ops.commands import stored_files
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import StorageProof
+from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.stored_files import StoredFile
 
 # Only rows of the local service have files here; other services keep theirs elsewhere (facts, 8).
 BLOBS = """
 SELECT json_build_array(key, byte_size, checksum) FROM active_storage_blobs WHERE service_name = 'local' ORDER BY key;
 """
+BROKEN = (tarfile.TarError, EOFError, zlib.error)
 _CHUNK = 1024 * 1024
 
 
@@ -35,19 +37,11 @@ def read_blobs(next_line: Callable[[], str]) -> dict[str, tuple[int, str]]:
 
 
 @dataclass(slots=True)
-class StoredFile:
-    """A file found in the volume: its size in bytes and its MD5 in base64, as Active Storage writes it."""
-
-    size: int
-    md5: str
-
-
-@dataclass(slots=True)
 class Proving:
     """What rows say and what was found, by key."""
 
-    blobs: dict[str, tuple[int, str]]
-    found: dict[str, StoredFile]
+    blobs: Mapping[str, tuple[int, str]]
+    found: Mapping[str, StoredFile]
 
     def proof(self) -> StorageProof:
         """The verdict: each row's file there and right, and files without a row."""
@@ -96,38 +90,21 @@ def read_archive(archive: IO[bytes]) -> dict[str, StoredFile]:
     """
     try:
         return dict(files_in_archive(archive))
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except BROKEN as error:
         raise BackupSetInvalidError("The storage archive is damaged or cut off", details=(str(error),)) from error
 
 
-def archive_problems(path: Path, wanted: StorageProof) -> tuple[str, ...]:
-    """Reads an archive to its end; a line where it cannot be, or does not hold what its set's manifest says."""
-    try:
-        with path.open("rb") as file:
-            sizes = [found.size for found in dict(files_in_archive(file)).values()]
-    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
-        return (f"{path.name}: cannot be read to its end ({error})",)
-    found = f"{len(sizes)} files, {sum(sizes)} bytes"
-    if found != f"{wanted.files} files, {wanted.bytes} bytes":
-        return (f"{path.name}: {found}; the manifest says {wanted.files} files, {wanted.bytes} bytes",)
-    return ()
-
-
-def prove_files(found: dict[str, StoredFile], blobs: dict[str, tuple[int, str]]) -> StorageProof:
+def prove_files(found: Mapping[str, StoredFile], blobs: Mapping[str, tuple[int, str]]) -> StorageProof:
     """The proof of files that were listed already."""
     return Proving(blobs, found).proof()
 
 
 def files_in_volume(stack: Stack, host: Host) -> dict[str, StoredFile]:
     """Every file of the storage volume by its key, each read whole."""
-    lines = host.processes.run(staging.list_files(stack)).stdout.splitlines()
-    rows = (line.split() for line in lines)
+    return read_listing(host, stored_files.list_files(stack))
+
+
+def read_listing(host: Host, command: Command) -> dict[str, StoredFile]:
+    """What such a command lists, by key."""
+    rows = (line.split() for line in host.processes.run(command).stdout.splitlines())
     return {key: StoredFile(int(size), b64encode(bytes.fromhex(md5)).decode()) for key, size, md5 in rows}
-
-
-def place_archive(stack: Stack, host: Host, archive: Path) -> None:
-    """Unpacks an archive (plain or gzipped tar) into the storage volume, each file in place by rename.
-
-    Raises BackupSetInvalidError for an archive that is damaged, CommandFailedError where it cannot be unpacked.
-    """
-    host.processes.feed(staging.place_files(stack), read_unpacked(archive))

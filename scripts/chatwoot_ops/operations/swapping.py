@@ -7,14 +7,19 @@ from contextlib import contextmanager
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, database, redis, staging
-from chatwoot_ops.errors import InterruptedByOperatorError, NothingServesError, OpsError, RestoreFailedError
+from chatwoot_ops.errors import (
+    InterruptedByOperatorError,
+    NothingServesError,
+    OpsError,
+    RestoreFailedError,
+)
 from chatwoot_ops.model.check import failures
-from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, REDIS, SERVICES, SIDEKIQ, WAL, Stack
 from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.chains import begin_again
-from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.containers import wait_until_answering, wait_until_healthy
+from chatwoot_ops.operations.indexes import REMEDY, build_while_serving
 from chatwoot_ops.operations.migrate import prepare
 from chatwoot_ops.operations.queued_jobs import keep_jobs
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, drop_saved, put_settings_back
@@ -44,14 +49,15 @@ def swap_in(
     """
     facts = {"previous": previous, "target": f"clusters/{cluster}"}
     change.step("stop", "Stopping worker and database", **facts)
-    with _or_put_back(stack, host, change, previous):
+    with or_put_back(stack, host, change, previous):
         away = _swap(stack, host, change, facts, save, migrate=migrate)
-        _start_and_prove(stack, host, change, migrate=migrate)
+        start_and_prove(stack, host, change, migrate=migrate)
     return away
 
 
 @contextmanager
-def _or_put_back(stack: Stack, host: Host, change: Change, previous: str) -> Iterator[None]:
+def or_put_back(stack: Stack, host: Host, change: Change, previous: str) -> Iterator[None]:
+    """The old cluster is put back where the block fails; raises RestoreFailedError or NothingServesError then."""
     try:
         yield
     except KeyboardInterrupt:
@@ -81,7 +87,8 @@ def _swap(
     return round(away[0], 1)
 
 
-def _start_and_prove(stack: Stack, host: Host, change: Change, *, migrate: bool) -> None:
+def start_and_prove(stack: Stack, host: Host, change: Change, *, migrate: bool) -> None:
+    """Every service healthy and the smoke check passed, once the database answers."""
     if stack.archives:
         host.processes.run(compose.up_alone(stack, host.compose, WAL))
     if migrate:
@@ -91,34 +98,33 @@ def _start_and_prove(stack: Stack, host: Host, change: Change, *, migrate: bool)
     _require_well(stack, host)
 
 
-def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
-    """Starts and proves what a restore that was cut off had swapped in; False where it had not come so far.
+def end_swapped(  # noqa: PLR0917 - what a restore knows once its cluster serves
+    stack: Stack, host: Host, change: Change, target: str, previous: str, indexes: Mapping[str, str]
+) -> None:
+    """What is done while the new cluster serves: older clusters go, its WAL chain begins, its indexes are built.
 
-    Beginning again would give up what customers have written to it since. Raises RestoreFailedError like the restore.
+    Where indexes are to come the journal stays from here on, until they are there. Raises IndexesMissingError.
     """
-    swapped, options = journal.facts("swap"), journal.opening.options
-    if not swapped or journal.reached("put-back"):
-        return False
-    target, previous = str(swapped["target"]), str(swapped["previous"])
-    if host.processes.run(staging.current_cluster(stack)).stdout.strip() != target:
-        return False
-    with changing(stack, host, "restore", options, resume=journal) as change:
-        change.step("start", "Starting database and worker")
-        with _or_put_back(stack, host, change, previous):
-            start_data(stack, host)
-            _start_and_prove(stack, host, change, migrate=bool(options.get("migrate")))
-        clean_up(stack, host, change, target, previous)
-        begin_again(stack, host, change)
-    return True
+    since = host.clock.stamp()
+    if indexes:
+        change.owes(REMEDY)
+    _clean_up(stack, host, change, target, previous)
+    begin_again(stack, host, change)
+    end_built(stack, host, change, indexes, since)
 
 
-def clean_up(stack: Stack, host: Host, change: Change, target: str, previous: str) -> None:
-    """Removes clusters older than the one before, and with them the way back of an earlier upgrade."""
+def end_built(stack: Stack, host: Host, change: Change, indexes: Mapping[str, str], since: str) -> None:
+    """The last of it alone: the indexes, and then the copy of `.env` goes. Raises IndexesMissingError."""
+    build_while_serving(stack, host, change, indexes, since)
+    drop_saved(stack, BEFORE_RESTORE)
+
+
+def _clean_up(stack: Stack, host: Host, change: Change, target: str, previous: str) -> None:
+    # An earlier upgrade's way back is among them.
     change.step("clean", "Removing clusters older than the one before")
     for name in (WAY_BACK, BEFORE_UPGRADE):
         drop_saved(stack, name)
     host.processes.run(staging.remove_clusters_but(stack, target, previous))
-    drop_saved(stack, BEFORE_RESTORE)
 
 
 def start_data(stack: Stack, host: Host) -> None:
@@ -184,18 +190,3 @@ def put_back(stack: Stack, host: Host, previous: str, saved: str) -> None:
         host.processes.run(staging.swap(stack, previous))
     start_data(stack, host)
     start_rest(stack, host)
-
-
-def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
-    """What `recover --undo` does: the old cluster serves, and what was built beside it is gone."""
-    with changing(stack, host, "undo-restore", resume=journal) as change:
-        facts, stopped = journal.facts("stage"), journal.facts("stop")
-        if journal.reached("keys"):
-            put_settings_back(stack, BEFORE_RESTORE)
-        if stopped:
-            change.step("put-back", "Putting the old cluster back", previous=stopped["previous"])
-            put_back(stack, host, str(stopped["previous"]), BEFORE_RESTORE)
-        if facts:
-            change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
-            drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
-        drop_saved(stack, BEFORE_RESTORE)

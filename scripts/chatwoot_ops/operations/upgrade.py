@@ -23,15 +23,12 @@ from chatwoot_ops.operations.backup import make_set
 from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
-from chatwoot_ops.operations.database import ask_database
+from chatwoot_ops.operations.database import HIGH, ask_database
 from chatwoot_ops.operations.migrate import prepare
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved, save_settings
 from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.swapping import put_back, start_data
 from chatwoot_ops.operations.upgrade_plan import plan_lines, plan_upgrade
-
-HIGH = """SELECT json_build_object('conversations', (SELECT coalesce(max(id), 0) FROM conversations),
- 'messages', (SELECT coalesce(max(id), 0) FROM messages), 'contacts', (SELECT coalesce(max(id), 0) FROM contacts))"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,128 @@
+"""The archives that stored files come from: a set's packs with their list, or a tar from elsewhere."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from chatwoot_ops.adapters.bridge import pulled
+from chatwoot_ops.adapters.files import read_unpacked
+from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import stored_files
+from chatwoot_ops.errors import BackupSetInvalidError
+from chatwoot_ops.model.backup_set import LIST_ARTIFACT, STORAGE_ARTIFACT, StorageProof
+from chatwoot_ops.model.stack import Stack
+from chatwoot_ops.model.stored_files import Packing, StoredFile, parse_list, place_of
+from chatwoot_ops.operations.storage import BROKEN, files_in_archive
+
+_BUFFER = 1024 * 1024
+Tell = Callable[[list[str]], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Archives:
+    """Tars, the oldest first, and the list of what of them belongs to the set; without one all of it does."""
+
+    paths: tuple[Path, ...]
+    list: Path | None = None
+
+
+def archives_in(folder: Path, packing: Packing | None = None) -> Archives:
+    """The archives of a set in its folder, in clear; by their names where no manifest tells of them."""
+    if packing is None:
+        # Sorted, the packs of earlier sets come first and the set's own last.
+        paths = tuple(sorted(folder.glob("storage*.tar")))
+    else:
+        paths = tuple(folder / each.name for each in packing.packs) or (folder / STORAGE_ARTIFACT,)
+    listed = folder / LIST_ARTIFACT
+    return Archives(paths, listed if listed.exists() else None)
+
+
+def place_archives(stack: Stack, host: Host, archives: Archives) -> None:
+    """Unpacks archives into the storage volume, each file in place by rename; of a set what belongs to it and no more.
+
+    Raises BackupSetInvalidError for one that is damaged, CommandFailedError where it cannot be unpacked.
+    """
+    host.processes.feed(stored_files.place_files(stack), _as_one(archives))
+
+
+def _as_one(archives: Archives) -> Iterator[bytes]:
+    if archives.list is None and len(archives.paths) == 1:
+        return read_unpacked(archives.paths[0])
+    wanted = frozenset(listed_files(archives.list)) if archives.list else None
+    return pulled(lambda sink: _merge(archives.paths, wanted, sink))
+
+
+def listed_files(path: Path) -> dict[str, StoredFile]:
+    """The files of a set's list by key.
+
+    Raises BackupSetInvalidError where it cannot be read.
+    """
+    try:
+        with path.open(encoding="ascii") as lines:
+            return parse_list(lines)
+    except (OSError, ValueError) as error:
+        raise BackupSetInvalidError(f"{path.name} cannot be read", details=(str(error),)) from error
+
+
+def _merge(paths: tuple[Path, ...], wanted: frozenset[str] | None, sink: IO[bytes]) -> None:
+    """One tar of several: each file under the place of its key, so that unpacked the youngest wins."""
+    try:
+        with tarfile.open(fileobj=sink, mode="w|", bufsize=_BUFFER) as out:
+            for path in paths:
+                _append(path, wanted, out)
+    except BROKEN as error:
+        raise BackupSetInvalidError("The storage archive is damaged or cut off", details=(str(error),)) from error
+
+
+def _append(path: Path, wanted: frozenset[str] | None, out: tarfile.TarFile) -> None:
+    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|", bufsize=_BUFFER) as pack:
+        for member in pack:
+            key = Path(member.name).name
+            if member.isfile() and (wanted is None or key in wanted):
+                member.name = place_of(key)
+                out.addfile(member, pack.extractfile(member))
+
+
+def archive_problems(folder: Path, packing: Packing, wanted: StorageProof, tell: Tell) -> tuple[str, ...]:
+    """Reads a set's archives to their end; a line for each that cannot be, and for each difference.
+
+    `tell` makes lines of the keys of files that are not as the set's list says.
+    """
+    archives, problems = archives_in(folder, packing), list[str]()
+    held: dict[str, StoredFile] = {}
+    said = {each.name: (each.files, each.bytes) for each in packing.packs} or {
+        STORAGE_ARTIFACT: (wanted.files, wanted.bytes)
+    }
+    for path in archives.paths:
+        try:
+            with path.open("rb") as file:
+                files = dict(files_in_archive(file))
+        except (OSError, *BROKEN) as error:
+            return (f"{path.name}: cannot be read to its end ({error})",)
+        problems += _difference(path.name, said[path.name], files)
+        held |= files
+    return (*problems, *(_unlike_list(archives.list, held, wanted, tell) if packing.packs else ()))
+
+
+def _difference(name: str, said: tuple[int, int], files: dict[str, StoredFile]) -> list[str]:
+    found = (len(files), sum(each.size for each in files.values()))
+    if found == said:
+        return []
+    return [f"{name}: {found[0]} files, {found[1]} bytes; the manifest says {said[0]} files, {said[1]} bytes"]
+
+
+def _unlike_list(path: Path | None, held: dict[str, StoredFile], wanted: StorageProof, tell: Tell) -> tuple[str, ...]:
+    if path is None:
+        return (f"{LIST_ARTIFACT}: is not there",)
+    try:
+        listed = listed_files(path)
+    except BackupSetInvalidError as error:
+        return (f"{error.message}: {'; '.join(error.details)}",)
+    said = (wanted.files, wanted.bytes)
+    lacking = [key for key in listed if held.get(key) != listed[key]]
+    lines = (f"{LIST_ARTIFACT}: in no pack as it is listed: {line}" for line in tell(lacking))
+    return (*_difference(LIST_ARTIFACT, said, listed), *lines)
