@@ -18,7 +18,10 @@ from chatwoot_ops.model.stack import DATABASE, Stack
 
 # What is written is on disk and has a checksum when it ends.
 _TO_FILE = 'set -e; file=$1; shift; docker "$@" > "$file"; sha256sum "$file" > "$file.sha256"; sync "$file"'
-_TO_FOLDER = 'set -e; f=$1; shift; docker "$@"; find "$f" -type f -exec sha256sum {} + > "$f/sha256"; sync -f "$f"'
+_TO_MOUNT = """
+set -e; made=$1; shift; docker "$@"
+find "$made" -type f -exec sha256sum {} + > "$made.sha256"; find "$made" -type f -exec sync {} +
+"""
 _TO_GZIP = 'set -e; file=$1; shift; docker "$@" | gzip > "$file"; sync "$file"'
 _FROM_GZIP = 'set -e; file=$1; shift; gunzip -c "$file" | docker "$@" >/dev/null'
 
@@ -85,12 +88,12 @@ def dump_beside(stack: Stack, method: str) -> dict[str, float]:
     return to_file(stack, *run, "-Fc", f"--compress={method}", *where(stack))
 
 
-def dump_folder(stack: Stack, method: str) -> dict[str, float]:
-    """`pg_dump -Fd -j2` in a container of its own, into a folder."""
+def dump_to_mount(stack: Stack, method: str, *form: str) -> dict[str, float]:
+    """`pg_dump` of this form in a container of its own, straight into a mounted folder."""
     folder = stack.backup_folder.parent / "bare"
     run = ("run", *beside(stack), "--user", "0", "-v", f"{folder}:/out", "--entrypoint", "pg_dump")
-    options = ("-Fd", "-j2", "-f", "/out/file", f"--compress={method}")
-    return written(stack, _TO_FOLDER, *run, stack.images[DATABASE], *options, *where(stack))
+    options = (*form, "-f", "/out/file", f"--compress={method}")
+    return written(stack, _TO_MOUNT, *run, stack.images[DATABASE], *options, *where(stack))
 
 
 def dump_gzip(stack: Stack) -> dict[str, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 from chatwoot_ops.adapters.host import Host
@@ -11,6 +13,7 @@ from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.commands import compose
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.cluster import PHYSICAL
+from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.base_backup import Copied, copy_cluster
 from chatwoot_ops.operations.changing import Change
@@ -27,6 +30,16 @@ def write_database(stack: Stack, host: Host, change: Change, partial: PartialSet
     return _dump(stack, host, change, partial)
 
 
+def _write(host: Host, partial: PartialSet, dump: Callable[..., Command]) -> None:
+    """In clear nothing of an encrypted set goes to disk; what may, takes the short way."""
+    if partial.encryption.whole:
+        with partial.artifact(DATABASE_ARTIFACT) as file:
+            host.processes.save_output(dump(), file.write)
+    else:
+        with partial.filled_by_other(DATABASE_ARTIFACT) as path:
+            host.processes.run(dump(file=path))
+
+
 def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copied:
     """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
     with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
@@ -37,9 +50,10 @@ def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copi
         session.send("SELECT pg_export_snapshot();\n")
         snapshot = session.read_line()
         session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
-        with partial.artifact(DATABASE_ARTIFACT) as file:
-            dump = commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot)
-            host.processes.save_output(dump, file.write)
+        dump = functools.partial(
+            commands.dump, stack, database=database, operation=change.opening.id, snapshot=snapshot
+        )
+        _write(host, partial, dump)
         blobs = read_blobs(session.read_line)
         data = read_digest(session.read_line)
         # pg_dump reads a sequence when it comes to it, so its value lies between these two, however much is written.
