@@ -126,9 +126,9 @@ def told(raw: Raw) -> Result:
             "Ours is `back_up` of the physical kind, called in a fresh Python: it also asks what the database holds,\n"
             "reads the storage volume and writes the manifest. Bare is `pg_basebackup` with the same options,\n"
             "`--compress=client-zstd:level=1,workers=2` among them, to a file, then `sha256sum` and `sync`; in the\n"
-            "database's container, or in one of its own, as ours. `tar` reads the cluster while the server runs,\n"
-            "which gives a copy that is of no use, and packs with `gzip`. A prober asks for a page ten times a\n"
-            "second while ours runs.\n"
+            "database's container, or in one of its own, as ours; all three through Docker's standard output. `tar`\n"
+            "reads the cluster while the server runs, which gives a copy that is of no use, and packs with `gzip`.\n"
+            "A prober asks for a page ten times a second while ours runs.\n"
             f"{rounds_told(raw, OURS)}"
         ),
         columns=("What: median (quartiles)", *SIZES),
