@@ -49,7 +49,7 @@ def layers(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Unit and integration tests: no engine."""
-    session.run("pytest", "tests/unit", "tests/integration", *session.posargs, external=True)
+    session.run("pytest", "tests/unit", "tests/integration", "tests/faults", *session.posargs, external=True)
 
 
 @nox.session
@@ -84,12 +84,15 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """The whole matrix of kills, faults and bad sets, over an hour; writes the kill table as data and as its page."""
+    """The whole matrix of kills, faults and bad sets, over an hour; writes the tables of both, data and pages."""
     session.run("infra/docker/sandbox/build", external=True)
-    arguments = session.posargs or ["tests/stack_backup", "tests/integration/test_s3_server.py"]
-    table = {"KILL_TABLE": f"{platform.system()}, {os.cpu_count()} cores, sandbox images"}
+    servers = ("tests/integration/test_s3_server.py", "tests/integration/test_remote_faults.py")
+    arguments = session.posargs or ["tests/stack_backup", "tests/faults", *servers]
+    machine = f"{platform.system()}, {os.cpu_count()} cores, sandbox images"
+    table = {"KILL_TABLE": machine, "FAULT_TABLE": machine}
     session.run("pytest", "-m", "matrix or not matrix", *arguments, external=True, env=table)
     session.run("python", "tools/kill_table.py", external=True)
+    session.run("python", "tools/fault_table.py", external=True)
 
 
 @nox.session(default=False)

@@ -282,18 +282,21 @@ def backups(_: Context, remote: bool = False, json: bool = False) -> None:
 @task(
     help={
         "set": "Which set: its name, latest, or a path to its folder.",
+        "all": "Every set that is not there yet, oldest first.",
+        "wal": "No set, only the finished WAL of the archive.",
         "json": "One JSON object on standard output.",
     }
 )
-def push(_: Context, set: str = "latest", json: bool = False) -> None:  # noqa: A002 - the flag's name
+def push(_: Context, set: str = "latest", all: bool = False, wal: bool = False, json: bool = False) -> None:  # noqa: A002 - the flags' names
     """[keep] Bring a set off-site to BACKUP_REMOTE and read every byte of it back; goes on where it stopped.
 
     Example: invoke push --set latest
     """
-    from chatwoot_ops.operations import opening
-    from chatwoot_ops.operations.pushing import push as bring
+    from chatwoot_ops.operations import opening, pushing
+    from chatwoot_ops.operations.pushing_all import push_all
 
-    perform(lambda place, host: bring(opening.open_with(place, host), host, set), json=json)
+    act = push_all if all else pushing.push_archive if wal else functools.partial(pushing.push, name=set)
+    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
 
 
 @task(
@@ -565,14 +568,17 @@ def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = Fal
 @task(
     help={
         "set": "Which backup set: its name, latest, or a path to its folder.",
-        "identity": "File with the age private key that opens the set's settings and keys.",
-        "settings": "A copy of the .env that the data was made with, instead of --identity.",
+        "from-remote": "Take the set straight from BACKUP_REMOTE; what was fetched is removed afterwards.",
+        "identity": "File with the age private key that opens the set, or - to type it.",
+        "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
+        "file with the BACKUP_REMOTE settings.",
         "json": "One JSON object on standard output.",
     }
 )
 def drill(
     _: Context,
     set: str = "latest",  # noqa: A002 - the flag's name
+    from_remote: bool = False,
     identity: str = "",
     settings: str = "",
     json: bool = False,
@@ -586,7 +592,7 @@ def drill(
     from chatwoot_ops.operations.drill import DrillOptions
     from chatwoot_ops.operations.drill import drill as run
 
-    options = DrillOptions(set, identity, settings)
+    options = DrillOptions(set, identity, settings, from_remote)
     perform(lambda place, host: run(place, host, options, drill_page), json=json, failing=ChecksFailedError.code)
 
 

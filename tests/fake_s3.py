@@ -148,6 +148,7 @@ class FakeRemotes:
         self.client = FakeS3()
         self.opened = []
 
-    def open(self, remote):
+    def open(self, remote, *, quick=False):
+        self.quick = quick
         self.opened.append(remote)
         return RemoteStore(self.client, remote.bucket)

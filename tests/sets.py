@@ -148,14 +148,14 @@ def sealed(folder, *, stamp="20261124T080000Z", extra=None, encryption=None, **c
     return store.seal(partial, manifest(**given))
 
 
-def sealed_physical(folder, *, archive=ARCHIVE_NAME, encryption=None, **changed):
+def sealed_physical(folder, *, archive=ARCHIVE_NAME, content=ARCHIVE, encryption=None, **changed):
     """A whole physical set in a folder, sealed by the store itself; its path. With `encryption` to whom."""
     store = BackupStore(folder)
     partial = store.begin("20261124T080000Z", PHYSICAL, encryption)
     sealed_settings = {"settings.env": b"A=b\n"} if encryption else {}
-    for name, content in {archive: ARCHIVE, STORAGE_ARTIFACT: tar_of(FILES), **sealed_settings}.items():
+    for name, data in {archive: content, STORAGE_ARTIFACT: tar_of(FILES), **sealed_settings}.items():
         with partial.artifact(name) as file:
-            file.write(content)
+            file.write(data)
     given = {"name": partial.name, "sequence": partial.sequence, "artifacts": tuple(partial.artifacts)}
     own = {"kind": PHYSICAL, "data": OUTLINED, "cluster": CLUSTER, "encryption": partial.encryption}
     return store.seal(partial, manifest(**{**given, **own, **changed}))

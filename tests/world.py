@@ -110,7 +110,8 @@ def wal_answer(*, slots=({},), receivers=({},), **changed):
     """What the server says of its WAL receiver; of one that is well unless told otherwise."""
     slot = {"name": SLOT, "active": True, "status": "reserved", "held": 1000}
     receiver = {"slot": SLOT, "state": "streaming", "behind": 0, "seconds": 0.0, "silent": 1.0}
-    answer = {"system": SYSTEM, "cluster": "initial", "synchronous": False, "waiting": 0, **changed}
+    answer = {"system": SYSTEM, "cluster": "initial", "synchronous": False, "waiting": 0, "waited": 0.0}
+    answer |= changed
     answer["slots"] = [{**slot, **each} for each in slots]
     answer["receivers"] = [{**receiver, **each} for each in receivers]
     return json.dumps(answer)

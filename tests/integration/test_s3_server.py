@@ -6,25 +6,33 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from chatwoot_ops.adapters import lock
+from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, read_set
 from chatwoot_ops.adapters.env_file import with_values, write_env_file
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.remote_store import RemoteStore, client_of
 from chatwoot_ops.errors import BackupFailedError, BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, STORAGE_ARTIFACT
+from chatwoot_ops.model.check import Outcome
+from chatwoot_ops.operations.off_site_checks import remote_checks
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.pulling import pull
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.remote import list_remote
+from fakes import FakeClock, FakeProcesses
+from fault_table import record
 from s3_server import BUCKET, FULL, REPOSITORY, SECRET_KEY, Line, certificate, s3_server
-from sets import sealed
-from world import FOLDER, INSTANCE, place_in, stack_in
+from sets import CLUSTER, sealed, sealed_physical
+from unit.test_wal_off_site import Archive, brought, segment
+from unit.test_wal_off_site import content as wal_of
+from world import FOLDER, INSTANCE, SLOT, place_in, stack_in
 
 PART = 16 * 1024**2
 LARGE = 3 * PART + 1000
@@ -45,7 +53,7 @@ def _own_locks(monkeypatch, tmp_path_factory):
 class Remotes:
     """Buckets of which nobody waits long for an answer."""
 
-    def open(self, remote):
+    def open(self, remote, **_):
         return RemoteStore(client_of(remote, connect=1, silent=1, attempts=2), remote.bucket)
 
 
@@ -302,7 +310,7 @@ def test_a_server_whose_disk_is_full_is_said_and_the_set_kept(tmp_path):
     class Patient:
         """The server itself waits half a minute before it says so."""
 
-        def open(self, remote):
+        def open(self, remote, **_):
             return RemoteStore(client_of(remote, attempts=1), remote.bucket)
 
     (tmp_path / "s3").mkdir()
@@ -313,6 +321,7 @@ def test_a_server_whose_disk_is_full_is_said_and_the_set_kept(tmp_path):
             push(stack, Host(Path("no-compose"), remotes=Patient()))
     assert "its disk may be full" in caught.value.remedy
     assert checksum_problems(read_set(path)) == ()
+    record("disk full", "at the remote", "push")
 
 
 def test_no_task_shows_a_credential(machine, values):
@@ -321,3 +330,52 @@ def test_no_task_shows_a_credential(machine, values):
     said += (machine.place.env_file.parent / "state" / "ledger.jsonl").read_text()
     assert "Off-site in" in said
     assert not [value for value in (SECRET_KEY, values["BACKUP_REMOTE_ACCESS_KEY"]) if value in said]
+
+
+def asked(values, tmp_path, **changed):
+    """What doctor says of the remote, and in how many seconds, with the limits that it really has."""
+    stack, began = stack_in(tmp_path, **{**values, **changed}), time.monotonic()
+    (found,) = remote_checks(stack, Host(Path("no-compose")))
+    return found, time.monotonic() - began
+
+
+def test_doctor_sees_a_copy_at_the_server_and_each_way_in_which_it_cannot(server, tmp_path, stack, values, host):
+    assert asked(values, tmp_path)[0].outcome is Outcome.WARN
+    sealed(stack.backup_folder)
+    push(stack, host)
+    assert asked(values, tmp_path)[0].outcome is Outcome.PASS
+    line = Line(server.port, carries=0, then="stall")
+    wrong = {
+        "ReadTimeoutError": {"BACKUP_REMOTE_ENDPOINT": line.endpoint},
+        "EndpointConnectionError": {"BACKUP_REMOTE_ENDPOINT": "http://127.0.0.1:1"},
+        "SignatureDoesNotMatch": {"BACKUP_REMOTE_SECRET_KEY": "notthesecretkey1234567"},
+        "InvalidAccessKeyId": {"BACKUP_REMOTE_ACCESS_KEY": "AKIDSOMEBODYELSE"},
+        "NoSuchBucket": {"BACKUP_REMOTE": "s3://not-there/x"},
+    }
+    for error, changed in wrong.items():
+        found, seconds = asked(values, tmp_path, **changed)
+        assert (found.outcome, seconds < 10) == (Outcome.FAIL, True)
+        assert error in found.seen
+    line.close()
+
+
+def test_wal_goes_there_and_comes_back_encrypted_and_a_flipped_segment_gets_into_no_archive(
+    server, tmp_path, values, prefix, host
+):
+    public, private = make_pair()
+    (tmp_path / "identity").write_text(private)
+    given = {**values, "WAL_ARCHIVE": "async", "BACKUP_ENCRYPT": "all", "BACKUP_RECIPIENTS": public}
+    here, far = (replace(host, processes=FakeProcesses(), clock=FakeClock()) for _ in range(2))
+    stack = stack_in(tmp_path, **given)
+    sealed_physical(stack.backup_folder, cluster=replace(CLUSTER, start_lsn="0/200028"))
+    Archive(here, 2, 3, 4)
+    assert push(stack, here).wal.segments == 2
+    (tmp_path / "far").mkdir()
+    place, archive = place_in(tmp_path / "far", **given), Archive(far)
+    assert brought(place, far, str(tmp_path / "identity"), to="latest").endswith("-physical")
+    assert archive.files == {(SLOT, segment(number)): wal_of(number) for number in (2, 3)}
+    flip(server, prefix, f"{segment(3)}.gz.age")
+    archive.files.clear()
+    with pytest.raises(BackupSetInvalidError, match=r"The WAL of .* at the remote is damaged"):
+        brought(place, far, str(tmp_path / "identity"), to="latest")
+    assert archive.placed == [segment(2), segment(3), segment(2)]

@@ -72,7 +72,9 @@ def cluster(stack):
 
 
 def clusters(stack):
-    """The clusters that lie in the database volume, half-made ones too."""
+    """The clusters that lie in the database volume, half-made ones too; looking makes no volume that is gone."""
+    if docker("volume", "inspect", stack.settings["CHATWOOT_DB_VOLUME"], check=False).code:
+        return []
     look = ("run", "--rm", "-u", "0", "--network", "none", "-v", f"{stack.settings['CHATWOOT_DB_VOLUME']}:/v:ro")
     return sorted(docker(*look, "--entrypoint", "ls", POSTGRES, "/v/clusters").out.split())
 

@@ -7,15 +7,11 @@ import pytest
 
 from chatwoot_ops.adapters.age import make_pair
 from chatwoot_ops.adapters.backup_store import read_set
-from stack_backup.kills import WAYS, leaves_nothing_half
-from stack_backup.support import kill_at, live, lost, sets
+from kill_kinds import RESTORE
+from stack_backup.kills import Kill, kill_and_end, matrix
+from stack_backup.support import live, lost, sets
 
-# The sample runs by default: while the set lies in clear, and after the swap.
-STEPS = ("open", "stage", "load", "prove", "storage", "stop", "swap", "start", "smoke", "clean")
-SAMPLE = {("open", "undo"), ("load", "finish")}
-KILLS = [
-    pytest.param(step, way, marks=() if (step, way) in SAMPLE else pytest.mark.matrix) for step in STEPS for way in WAYS
-]
+BEFORE_SWAP = ("open", *RESTORE[: RESTORE.index("swap")])
 
 
 @pytest.fixture
@@ -89,7 +85,7 @@ def test_a_physical_set_is_encrypted_and_restored_in_the_same_way(encrypting):
     known = encrypting.client.write("a sentence in a physical set")
     encrypting.invoke("backup", "--kind", "physical")
     path = sets(encrypting)[-1]
-    assert all(each.name.endswith((".age", ".json")) for each in path.iterdir())
+    assert all(each.name.endswith((".age", ".json", ".known")) for each in path.iterdir())
     assert "were NOT read" in encrypting.invoke("backup", "--verify").out
     encrypting.invoke("backup.keys", "--prove", "--identity", str(encrypting.identity))
     later = encrypting.client.write("after the physical set")
@@ -106,21 +102,29 @@ def test_settings_of_the_backups_replace_no_container(encrypting):
     assert encrypting.containers() == before
 
 
-@pytest.mark.parametrize(("step", "way"), KILLS)
+@pytest.mark.parametrize(("step", "way"), matrix("encrypted backup"))
+def test_an_encrypted_backup_that_was_killed(encrypting, step, way):
+    before = sets(encrypting)
+    kill_and_end(encrypting, Kill("encrypted backup", step, way, ("backup",)))
+    assert len(sets(encrypting)) == len(before) + (way == "finish")
+    if way == "finish":
+        encrypting.invoke("backup", "--verify", "--identity", str(encrypting.identity))
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("encrypted restore"))
 def test_what_a_killed_restore_left_in_clear_is_removed_by_recover(encrypting, encrypted_set, tmp_path, step, way):
     key = shutil.copy(encrypting.identity, tmp_path / "key")
-    kill_at(encrypting, step, "restore", "--yes", "--identity", str(key))
-    opened = in_clear(encrypting)
-    assert step == "open" or len(opened) == 1
-    shutil.move(key, tmp_path / "moved")
-    if way == "finish" and step in STEPS[: STEPS.index("swap")]:
-        # Nothing was swapped in yet: it begins again, for which it needs the key.
-        refused = encrypting.invoke("recover", "--finish", code=13)
-        assert "--identity FILE" in refused.err
-        assert encrypting.journal()
+    task = ("restore", "--set", encrypted_set.name, "--yes", "--identity", str(key))
     given = ("--identity", str(tmp_path / "moved")) if way == "finish" else ()
-    encrypting.invoke("recover", f"--{way}", *given)
-    assert (in_clear(encrypting), encrypting.journal()) == ([], "")
-    leaves_nothing_half(encrypting)
-    assert lost(encrypting, [*encrypting.in_set, encrypting.in_clear]) == []
-    encrypting.invoke("smoke", "--quick")
+
+    def its_key_is_elsewhere_now():
+        assert step == "open" or len(in_clear(encrypting)) == 1
+        shutil.move(key, tmp_path / "moved")
+        if way == "finish" and step in BEFORE_SWAP:
+            # Nothing was swapped in yet: it begins again, for which it needs the key.
+            refused = encrypting.invoke("recover", "--finish", code=13)
+            assert "--identity FILE" in refused.err
+            assert encrypting.journal()
+
+    kill_and_end(encrypting, Kill("encrypted restore", step, way, task, given, (its_key_is_elsewhere_now,)))
+    assert lost(encrypting, [encrypting.in_clear]) == []

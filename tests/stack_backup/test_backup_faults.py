@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fault_table import record
 from stack.tools import COMPOSE_FOLDER, Stack, copy_checkout, docker, run, wait_for
 from stack_backup.support import POSTGRES, Client, ask, cluster, live, lost, sets
 
@@ -86,6 +87,7 @@ def test_a_disk_that_fills_during_a_backup_leaves_no_half_set(standing, backup_f
         docker("exec", standing.container("chatwoot-sidekiq"), "rm", "-r", "/app/storage/zz")
     standing.invoke("backup")
     assert len(list(backup_folder.iterdir())) == 1
+    record("disk full", "in the backup folder, on a real engine", "logical backup", rows_lost=0)
 
 
 def test_a_disk_that_fills_during_a_restore_leaves_the_old_data_in_service(stack_factory, quick):
@@ -107,9 +109,11 @@ def test_a_disk_that_fills_during_a_restore_leaves_the_old_data_in_service(stack
         answer = stack.invoke("restore", "--yes", code=26)
         assert "No space left on device" in answer.said
         assert cluster(stack) == before
-        assert lost(stack, [written, client.write("and after")]) == []
+        missing = lost(stack, [written, client.write("and after")])
+        assert missing == []
         stack.invoke("smoke", "--quick")
         assert stack.journal() == ""
+        record("disk full", "in the database's volume, on a real engine", "restore", rows_lost=len(missing))
     finally:
         docker("rm", "-f", holder, check=False)
         stack.remove()
@@ -130,7 +134,10 @@ def test_a_clock_that_jumps_back_between_two_backups(standing, backup_folder):
     assert listed.index(first.name) < listed.index(earlier.name), "the newest is not listed last"
     assert earlier.name in standing.invoke("backup", "--verify").out
     standing.invoke("restore", "--yes")
-    assert lost(standing, [written]) == []
+    missing = lost(standing, [written])
+    assert missing == []
+    fault = "put back between two backups, then restored on a real engine"
+    record("clock", fault, "logical set", rows_lost=len(missing))
 
 
 def test_two_tasks_at_once_from_two_checkouts(standing, tmp_path):

@@ -55,6 +55,14 @@ def test_a_set_lost_here_is_pulled_and_a_dry_restore_is_content_with_it(machine)
     assert result_of(machine.invoke("pull", "--json"))["fetched"] == 0
 
 
+def test_a_drill_takes_the_newest_copy_straight_from_there_and_leaves_nothing_of_it(machine):
+    found = result_of(machine.invoke("drill", "--from-remote", "--json"))
+    assert (found["passed"], found["origin"]) == (True, f"s3://{BUCKET}/chatwoot/{found['instance']}/{found['set']}")
+    assert found["rows"] > len(machine.in_set)
+    assert not (sets(machine)[0] / "verified.json").exists()
+    assert list(machine.state.glob("drilled-*")) == []
+
+
 def test_an_empty_machine_comes_back_from_the_bucket_and_the_private_key_alone(machine, server):
     machine.remove()
     shutil.rmtree(machine.env_file.parent)

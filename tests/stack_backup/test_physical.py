@@ -19,12 +19,10 @@ from chatwoot_ops.operations.restore import restore
 from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_set
 from stack.tools import BIN, docker
-from stack_backup.kills import BACKUP, RESTORE, kill_and_end, leaves_nothing_half, matrix
+from stack_backup.kills import Kill, kill_and_end, leaves_nothing_half, matrix
 from stack_backup.support import cluster, live, lost, nobody_writing, rows, sets, structure, writing
 
 PHYSICAL = ("backup", "--kind", "physical")
-BACKUP_STEPS = ("base-backup", *BACKUP[1:])
-BACKUP_SAMPLE, RESTORE_SAMPLE = {("base-backup", "undo")}, {("load", "undo"), ("swap", "finish")}
 
 
 def physical_set(stack):
@@ -196,15 +194,15 @@ def test_a_cluster_whose_file_was_changed_after_unpacking_fails_verification_and
     leaves_nothing_half(standing)
 
 
-@pytest.mark.parametrize(("step", "way"), matrix(BACKUP_STEPS, BACKUP_SAMPLE))
+@pytest.mark.parametrize(("step", "way"), matrix("physical backup"))
 def test_a_physical_backup_that_was_killed(standing, step, way):
     before = sets(standing)
-    kill_and_end(standing, PHYSICAL, step, way, name="physical backup")
+    kill_and_end(standing, Kill("physical backup", step, way, PHYSICAL))
     assert len(sets(standing)) == len(before) + (way == "finish")
     standing.invoke("backup", "--verify")
 
 
-@pytest.mark.parametrize(("step", "way"), matrix(RESTORE, RESTORE_SAMPLE))
+@pytest.mark.parametrize(("step", "way"), matrix("physical restore"))
 def test_a_physical_restore_that_was_killed(standing, step, way):
     task = ("restore", "--set", physical_set(standing).name, "--yes")
-    kill_and_end(standing, task, step, way, name="physical restore")
+    kill_and_end(standing, Kill("physical restore", step, way, task))

@@ -1,53 +1,34 @@
 """The continuous archive on a real engine: one stack, gone through in order."""
 
-import json
-import subprocess
+import shutil
 import time
 
 import pytest
 
-from stack.tools import Stack, docker, new_project, say, wait_for
-
-RECEIVER = "chatwoot-wal"
-NOW = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'"
+from kill_kinds import CHAIN
+from stack.tools import docker, say, wait_for
+from stack_backup.archiving import (
+    NOW,
+    PHYSICAL,
+    RECEIVER,
+    a_write,
+    archive_line,
+    archiving_stack,
+    chains,
+    checks,
+    lose_the_database,
+    signal,
+    writes,
+)
+from stack_backup.kills import Kill, kill_and_end, matrix
+from stack_backup.support import sets
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, quick, images):
     """A stack that archives synchronously, with a base backup."""
-    stack = Stack.make(tmp_path_factory.mktemp("wal"), quick, new_project("wal"), WAL_ARCHIVE="sync")
-    try:
-        stack.set_up()
-        # A restore looks whether everything belongs to Chatwoot's role.
-        stack.write_row("first")
-        stack.sql("ALTER TABLE kept OWNER TO chatwoot")
-        stack.invoke("backup", "--kind", "physical")
-        time.sleep(1.1)  # a set's own second is not the first moment that it reaches
+    with archiving_stack(tmp_path_factory.mktemp("wal"), quick) as stack:
         yield stack
-    finally:
-        stack.remove()
-
-
-def checks(stack):
-    """Doctor's answers about the archive, by name."""
-    found = json.loads(stack.invoke("doctor", "--json", code=None).out)["result"]
-    return {each["name"]: each for each in found if each["name"].startswith("WAL")}
-
-
-SIGNAL = """
-for each in /proc/[0-9]*; do
-  case $(tr '\\0' ' ' < "$each/cmdline" 2>/dev/null) in pg_receivewal*) kill -"$0" "${each#/proc/}" ;; esac
-done
-"""
-
-
-def signal(stack, name):
-    """Sends a signal to the receiving program itself, not to the script that would start another."""
-    docker("exec", stack.container(RECEIVER), "sh", "-c", SIGNAL, name)
-
-
-def chains(stack):
-    return docker("exec", stack.container(RECEIVER), "ls", "/wal").out.split()
 
 
 def test_every_part_of_it_is_well_and_says_what_can_be_reached(stack):
@@ -62,9 +43,7 @@ def test_a_frozen_receiver_makes_writes_wait_is_found_within_90_s_and_keeps_no_l
     stack.write_row("before the freeze")
     signal(stack, "STOP")
     began = time.monotonic()
-    inside = ("psql", "-XqtA", "-U", "postgres", "-d", "chatwoot_production")
-    write = ("docker", "exec", stack.container("chatwoot-db"), *inside, "-c", "INSERT INTO kept VALUES ('waited')")
-    with subprocess.Popen(write) as writer:
+    with a_write(stack, "waited") as writer:
         try:
             wait_for(lambda: stack.health(RECEIVER) == "unhealthy", "the frozen receiver found", 90)
             say(f"frozen receiver: unhealthy after {time.monotonic() - began:.0f} s")
@@ -73,6 +52,8 @@ def test_a_frozen_receiver_makes_writes_wait_is_found_within_90_s_and_keeps_no_l
             assert found["outcome"] == "fail"
             assert "1 writes WAIT" in found["seen"]
             assert "WAL_ARCHIVE=async" in found["remedy"]
+            assert "1 writes WAIT" in archive_line(stack)
+            assert "wait for the WAL receiver" in writes(stack)["seen"]
         finally:
             signal(stack, "CONT")
         assert writer.wait(30) == 0
@@ -110,14 +91,48 @@ def test_a_moment_outside_is_refused_and_nothing_is_touched(stack):
     assert (stack.containers(), stack.rows()) == before
 
 
+@pytest.mark.parametrize(("step", "way"), matrix("restore --to"))
+def test_a_restore_to_a_moment_that_was_killed(stack, step, way):
+    kill_and_end(stack, Kill("restore --to", step, way, ("restore", "--to", stack.moment, "--yes")))
+    if step in CHAIN:
+        assert {each["outcome"] for each in checks(stack).values()} == {"pass"}
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("up, archive switched off"))
+def test_an_up_that_was_killed_as_it_ended_the_archive(stack, step, way):
+    stack.set(WAL_ARCHIVE="off")
+    try:
+        kill_and_end(stack, Kill("up, archive switched off", step, way, ("up",)))
+        assert stack.sql("SELECT count(*) FROM pg_replication_slots") == "0"
+    finally:
+        stack.set(WAL_ARCHIVE="sync")
+        stack.invoke("up")
+        stack.invoke(*PHYSICAL)
+
+
+@pytest.mark.parametrize(("step", "way"), matrix("physical backup, WAL archived"))
+def test_a_backup_that_was_killed_as_it_removed_wal(stack, step, way):
+    for _ in range(2):
+        stack.sql("SELECT pg_switch_wal()")
+    stack.invoke(*PHYSICAL)
+    # Nothing needs the WAL before the newest set any more.
+    elsewhere, folder = stack.env_file.parent / f"elsewhere-{way}", sets(stack)[0].parent
+    elsewhere.mkdir()
+    for path in sets(stack)[:-1]:
+        shutil.move(path, elsewhere)
+    try:
+        kill_and_end(stack, Kill("physical backup, WAL archived", step, way, PHYSICAL))
+        assert {each["outcome"] for each in checks(stack).values()} == {"pass"}
+    finally:
+        for path in elsewhere.iterdir():
+            shutil.move(path, folder)
+
+
 def test_the_database_is_lost_and_no_acknowledged_row_with_it(stack):
     written = [f"row {number}" for number in range(20)]
     for text in written:
         stack.write_row(text)
-    docker("kill", stack.container("chatwoot-db"))
-    volume = f"{stack.settings['CHATWOOT_DB_VOLUME']}:/v"
-    image = stack.settings["POSTGRES_IMAGE"]
-    docker("run", "--rm", "-u", "0", "-v", volume, "--entrypoint", "sh", image, "-c", "rm -rf /v/clusters/*/base")
+    lose_the_database(stack)
     stack.invoke("restore", "--to", "latest", "--yes")
     assert set(written) <= set(stack.rows())
 

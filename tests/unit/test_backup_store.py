@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified, read_set
+from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, read_set
+from chatwoot_ops.adapters.set_notes import mark_verified
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, FORMAT, MANIFEST, STORAGE_ARTIFACT
 from chatwoot_ops.model.verification import Level
@@ -143,6 +144,19 @@ def test_a_set_of_a_newer_format_is_refused_by_name_and_does_not_hide_the_others
     assert [each.path for each in store.sets()] == [str(whole)]
     with pytest.raises(BackupSetInvalidError, match="format 99"):
         store.find(newer.name)
+
+
+def test_a_manifest_that_the_disk_does_not_give_back_is_a_damaged_set(store, monkeypatch):
+    path = sealed(store.folder)
+
+    def broken(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_text", broken)
+    with pytest.raises(BackupSetInvalidError, match="is damaged") as caught:
+        store.find(path.name)
+    assert caught.value.details == ("manifest.json: cannot be read (Input/output error)",)
+    assert (store.sets(), store.damaged()) == ((), (path.name,))
 
 
 def test_other_folders_and_files_are_no_sets(store):

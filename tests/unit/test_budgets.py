@@ -9,8 +9,9 @@ from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.certificate import to_json
 from chatwoot_ops.model.check import Outcome, failures
 from chatwoot_ops.model.duration import parse_duration, show_duration
-from chatwoot_ops.operations.budgets import budget_checks
+from chatwoot_ops.operations import budgets
 from chatwoot_ops.operations.doctor import doctor
+from chatwoot_ops.operations.known import look_at
 from chatwoot_ops.operations.status import status
 from sets import certificate, sealed
 from world import INSTANCE, place_in, stack_in
@@ -29,6 +30,10 @@ def stack(tmp_path):
     return stack_in(tmp_path, **SETTINGS)
 
 
+def budget_checks(stack, host):
+    return budgets.budget_checks(stack, host, look_at(stack))
+
+
 def drilled(stack, name="one", **changed):
     folder = stack.state_folder / "drills"
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +48,7 @@ def seen(stack, host, name):
 def test_without_budgets_nothing_is_configured_and_nothing_fails(tmp_path, host):
     checks = budget_checks(stack_in(tmp_path), host)
     assert {each.outcome for each in checks} == {Outcome.NOT_CONFIGURED}
-    assert [each.name for each in checks] == ["backup age", "drill age", "restore time", "schedule"]
+    assert [each.name for each in checks] == ["backup age", "drill age", "restore time", "off-site age", "schedule"]
 
 
 def test_budgets_that_are_kept_pass_with_what_was_measured(stack, host):

@@ -15,7 +15,13 @@ def test_a_certificate_comes_back_as_it_was_written():
     assert parse_certificate(to_json(certificate())) == certificate()
 
 
-@pytest.mark.parametrize("name", sorted(WHOLE.keys() - {"usable_seconds"}))
+@pytest.mark.parametrize("later", ["origin", "usable_seconds"])
+def test_one_of_a_version_that_did_not_say_so_much_is_read(later):
+    text = json.dumps({key: value for key, value in WHOLE.items() if key != later})
+    assert getattr(parse_certificate(text), later) in {"", 0.0}
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE.keys() - {"origin", "usable_seconds"}))
 def test_a_certificate_that_lacks_a_field_is_damaged(name):
     with pytest.raises(ValueError, match="damaged"):
         parse_certificate(json.dumps({key: value for key, value in WHOLE.items() if key != name}))
@@ -56,12 +62,13 @@ def test_what_is_no_certificate_is_refused(text):
 
 def test_certificates_are_listed_oldest_first_and_a_damaged_one_by_name(tmp_path):
     store = CertificateStore(tmp_path / "state")
-    assert store.certificates() == store.damaged() == ()
+    assert store.read() == ((), ())
     newer = store.keep("20261125T080000Z", certificate(passed=False))
     older = store.keep("20261124T080000Z", certificate())
     (store.folder / "20261126T080000Z.json").write_text(older.read_text()[:-40])
-    assert [each.passed for each in store.certificates()] == [True, False]
-    assert store.damaged() == ("20261126T080000Z.json",)
+    found, torn = store.read()
+    assert [each.passed for each in found] == [True, False]
+    assert torn == ("20261126T080000Z.json",)
     assert newer.stat().st_mode & 0o777 == 0o600
     assert store.folder.stat().st_mode & 0o777 == 0o700
 
@@ -70,4 +77,4 @@ def test_the_page_lies_beside_the_certificates_and_is_none_of_them(tmp_path):
     store = CertificateStore(tmp_path)
     store.keep("20261124T080000Z", certificate())
     assert store.write_page("<p>") == store.folder / "index.html"
-    assert len(store.certificates()) == 1
+    assert len(store.read()[0]) == 1

@@ -87,6 +87,32 @@ def test_ctrl_c_exits_with_130_and_says_that_it_can_be_run_again(stack, host, en
     assert engine.ran
 
 
+def broken_after_a_step(stack, host, operation, error):
+    with changing(stack, host, operation) as change:
+        change.step("swap", "Swapping")
+        raise error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), CommandFailedError("broken", details=("why",))], ids=repr)
+def test_where_the_engine_is_gone_the_journal_waits_for_it_and_it_is_said(stack, host, engine, error):
+    engine.on("docker version", code=1)
+    with pytest.raises(OpsError) as caught:
+        broken_after_a_step(stack, host, "restore", error)
+    assert store_of(stack, host).read().last_step == "swap"
+    assert caught.value.details[-1].startswith("The Docker Engine does not answer")
+    assert "invoke recover --undo" in caught.value.remedy
+    assert "cleaned up" not in caught.value.message
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize(("operation", "answers"), [("restore", 0), ("push", 1)])
+def test_where_it_answers_or_is_not_needed_the_journal_is_ended(stack, host, operation, answers):
+    host.processes.on("docker version", code=answers)
+    with pytest.raises(CommandFailedError):
+        broken_after_a_step(stack, host, operation, CommandFailedError("broken"))
+    assert store_of(stack, host).read() is None
+
+
 @pytest.mark.usefixtures("engine")
 def test_sigterm_means_the_same_as_ctrl_c(stack, host):
     with pytest.raises(InterruptedByOperatorError), changing(stack, host, "up"):

@@ -28,6 +28,7 @@ from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
 from chatwoot_ops.operations.pushing import Pushed
+from chatwoot_ops.operations.pushing_all import PushedAll
 from chatwoot_ops.operations.recover import Recovered
 from chatwoot_ops.operations.rehearse import Rehearsal, RehearsalStep
 from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
@@ -39,6 +40,7 @@ from chatwoot_ops.operations.secrets import SecretsFilled
 from chatwoot_ops.operations.setup import SetUp
 from chatwoot_ops.operations.status import Status
 from chatwoot_ops.operations.upgrade import Upgraded
+from chatwoot_ops.operations.wal_push import WalPushed
 from fakes import FakeClock
 from sets import DATA, a_set, certificate, manifest
 
@@ -94,6 +96,8 @@ RESULTS = {
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",), 2048),
     "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
+    "PushedAll": PushedAll((Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ()),)),
+    "WalPushed": WalPushed(3, 2048, "2026-11-24T08:00:00+00:00"),
     "Pulled": Pulled(a_set(), 2048, 3.5),
     "RemoteBackups": RemoteBackups("s3://kgc", (RemoteSet(manifest(), "", 2048, 2.5),), ("i/half",), ("i/torn: x",)),
     "Schedule": Schedule(
@@ -109,7 +113,7 @@ RESULTS = {
         "a set", 2, 261, PROOF, "4 encrypted values opened", 12.5, 3.5, ("2 jobs are kept",), serving_seconds=9.5
     ),
     "Intended": Intended(("all of it",)),
-    "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5),
+    "Upgraded": Upgraded("v4.15.1-ce", "v4.14.2-ce", 7, "a-set", 21.5, ("a-set is not off-site",)),
     "RolledBack": RolledBack("v4.14.2-ce", {"messages": 2}),
 }
 # A machine reads these: a key that goes or changes its name is a new JSON_FORMAT.
@@ -125,13 +129,17 @@ KEYS = {
     "Started": "already url",
     "TakenDown": "removed",
     "Recovered": "ended operation step text",
-    "Pushed": "name remote seconds sent size warnings",
+    "Pushed": "name remote seconds sent size wal warnings",
+    "WalPushed": "segments sent until",
+    "PushedAll": "sets",
     "Pulled": "fetched seconds set",
     "RemoteBackups": "damaged remote sets unfinished",
-    "BackupSet": "kept level manifest needs off_site path proved proved_key shared size verified",
+    "BackupSet": (
+        "kept level manifest needs off_site off_site_ended path proved proved_key remote shared size verified"
+    ),
     "Certificate": (
-        "began checks ended fake files_proved format from_remote image instance kind passed recovery_seconds release "
-        "rows set size_bytes tables usable_seconds why"
+        "began checks ended fake files_proved format from_remote image instance kind origin passed recovery_seconds "
+        "release rows set size_bytes tables usable_seconds why"
     ),
     "KeysMade": "added file public",
     "KeyProved": "at key set size",
@@ -142,7 +150,7 @@ KEYS = {
     "Pruned": "damaged folder removed sets",
     "Restored": "away_seconds files keys kind notes rows seconds serving_seconds source storage tables",
     "Intended": "lines",
-    "Upgraded": "away_seconds before migrations release set",
+    "Upgraded": "away_seconds before migrations release set warnings",
     "RolledBack": "lost release",
 }
 
@@ -240,8 +248,8 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
         ("Status", "watched    backup age: pass, 2.0 h old"),
         ("Schedule", "== /x/a.timer =="),
         ("Schedule", "[Timer]"),
-        ("Schedule", "backup   daily 02:30        one, two, each up to 15 minutes later"),
-        ("Schedule", "prune    off                does not run"),
+        ("Schedule", "backup       daily 02:30        one, two, each up to 15 minutes later"),
+        ("Schedule", "prune        off                does not run"),
         ("Schedule", "write /x/a.timer"),
         ("Schedule", "By systemd: installed"),
         ("RunNote", "The scheduled backup ended well at t1; it began at t0."),

@@ -92,7 +92,7 @@ def drilled(place, well, engine, home):
 
 
 def kept(home):
-    return CertificateStore(home.state_folder).certificates()
+    return CertificateStore(home.state_folder).read()[0]
 
 
 def left_in(tmp_path):

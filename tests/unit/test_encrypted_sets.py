@@ -34,6 +34,7 @@ from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Opening, Step
 from chatwoot_ops.model.stored_files import StoredFile, list_lines
+from chatwoot_ops.operations import encrypted_sets, opened_sets
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets, verify_set
 from chatwoot_ops.operations.changing import store_of
@@ -447,3 +448,40 @@ def test_a_set_of_format_1_is_still_read_listed_verified_and_restored(stack, wel
 def test_files_of_a_set_belong_to_their_owner_only(whole):
     assert {each.stat().st_mode & 0o777 for each in whole.iterdir()} == {0o600}
     assert whole.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.fixture
+def openings(monkeypatch):
+    """The names of the artifacts that are opened, each time that one is."""
+    found = []
+    for module in (encrypted_sets, opened_sets):
+        monkeypatch.setattr(module, "opened", lambda path, identity: found.append(path.name) or opened(path, identity))
+    return found
+
+
+def test_verifying_opens_each_artifact_once_and_to_its_end(stack, well, whole, key, openings):
+    well.processes.on("-i --network none --entrypoint pg_restore", "")
+    verify_set(stack, well, given=key)
+    assert sorted(openings) == ["database.dump.age", "settings.env.age", "storage.tar.age"]
+
+
+def test_a_dump_of_which_pg_restore_takes_the_beginning_only_is_read_to_its_end(stack, well, whole, key, monkeypatch):
+    def feed(command, chunks):
+        next(iter(chunks))
+        return ""
+
+    def broken(path, identity):
+        yield b"PGDMP"
+        raise BackupSetInvalidError("damaged at its end")
+
+    monkeypatch.setattr(well.processes, "feed", feed)
+    monkeypatch.setattr(encrypted_sets, "opened", broken)
+    with pytest.raises(BackupSetInvalidError) as caught:
+        verify_set(stack, well, given=key)
+    assert "storage.tar.age: damaged at its end" in caught.value.details
+
+
+@pytest.mark.usefixtures("volume")
+def test_a_restore_opens_each_artifact_once(stack, well, whole, key, openings):
+    restore(stack, well, source_of_set(stack, "latest"), RestoreOptions(yes=True, identity=key))
+    assert sorted(openings) == ["database.dump.age", "settings.env.age", "storage.tar.age"]

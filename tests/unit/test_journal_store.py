@@ -17,6 +17,21 @@ def store(tmp_path):
     return JournalStore(tmp_path / "state", FakeClock())
 
 
+def test_bytes_that_are_no_text_in_a_last_line_are_a_line_that_was_cut_off(tmp_path):
+    # So a file system may leave a line that was being written when the power went.
+    store = JournalStore(tmp_path, FakeClock())
+    opening = Opening("backup", "abc", "ada", 7, "t0")
+    store.open(opening)
+    store.step("seal")
+    for path in (tmp_path / "journal.jsonl", tmp_path / "ledger.jsonl"):
+        with path.open("ab") as file:
+            file.write(b"\x00\xff\xfe garbage")
+    assert store.read().last_step == "seal"
+    assert store.entries() == ()
+    store.close(opening, "done")
+    assert [each.outcome for each in store.entries()] == ["done"]
+
+
 def test_nothing_in_progress_is_no_journal(store):
     assert store.read() is None
 

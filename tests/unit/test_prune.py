@@ -9,7 +9,8 @@ import pytest
 
 from chatwoot_ops.adapters import files, set_notes
 from chatwoot_ops.adapters.age import make_pair
-from chatwoot_ops.adapters.backup_store import BackupStore, mark_verified
+from chatwoot_ops.adapters.backup_store import BackupStore
+from chatwoot_ops.adapters.set_notes import mark_verified
 from chatwoot_ops.errors import (
     BackupSetInvalidError,
     CommandFailedError,

@@ -3,7 +3,8 @@
 
 import pytest
 
-from chatwoot_ops.adapters.backup_store import mark_off_site, read_set
+from chatwoot_ops.adapters.backup_store import read_set
+from chatwoot_ops.adapters.set_notes import mark_off_site
 from chatwoot_ops.errors import CommandFailedError, ConfirmationMissingError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST
 from chatwoot_ops.operations.keep import keep
@@ -99,6 +100,14 @@ def test_what_cannot_be_read_is_named_and_stays(stack, host, s3, pushed):
     assert plan.removed == (NAMES[1],)
     assert plan.damaged[0].startswith(f"{INSTANCE}/{NAMES[0]}")
     assert f"chatwoot/{INSTANCE}/{NAMES[0]}/{DATABASE_ARTIFACT}" in s3.objects
+
+
+def test_a_server_that_says_it_removed_and_did_not_is_found_before_half_of_a_copy_is_gone(stack, host, s3, pushed):
+    before = dict(s3.objects)
+    s3.delete_object = lambda **_: None
+    with pytest.raises(CommandFailedError, match="is there although the server removed it"):
+        prune_remote(stack, host, yes=True)
+    assert s3.objects == before
 
 
 def test_a_key_that_may_not_delete_is_said(stack, host, s3, pushed):

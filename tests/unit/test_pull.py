@@ -126,6 +126,33 @@ def test_a_flipped_bit_in_the_manifest_is_found(here, host, s3):
         pull(here, host)
 
 
+def test_the_manifest_that_was_checked_is_the_one_that_is_sealed(here, host, s3):
+    # A second reading of it could be another one.
+    seen = []
+
+    def second(given):
+        if given["Key"].endswith(MANIFEST):
+            seen.append(given)
+        if len(seen) > 1:
+            s3.objects[f"{FOLDER}/{MANIFEST}"] = b"{}"
+
+    s3.fault("get_object", second)
+    assert checksum_problems(pull(here, host, NAME).set) == ()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_an_earlier_pull_left_is_on_disk_before_it_counts(here, host, s3, monkeypatch, whole):
+    with s3.killed_at("get_object", STORAGE_ARTIFACT):
+        pull(here, host)
+    path = here.env_file.parent / "backups" / f"{NAME}.partial" / DATABASE_ARTIFACT
+    if not whole:
+        path.write_bytes(b"cut off")
+    synced = []
+    monkeypatch.setattr("chatwoot_ops.adapters.pulled_set.sync_file", synced.append)
+    recover(here, host, finish=True)
+    assert (path in synced) == whole
+
+
 def test_an_object_that_is_gone_is_said(here, host, s3):
     del s3.objects[f"{FOLDER}/{STORAGE_ARTIFACT}"]
     with pytest.raises(CommandFailedError, match=r"refused reading .*storage.tar: NoSuchKey"):

@@ -7,6 +7,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from chatwoot_ops.adapters import remote_upload
 from chatwoot_ops.adapters.backup_store import read_set
+from chatwoot_ops.adapters.set_notes import mark_off_site_ended
 from chatwoot_ops.errors import (
     BackupFailedError,
     BackupSetInvalidError,
@@ -26,6 +27,7 @@ from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.pushing import back_up_off_site, push
+from chatwoot_ops.operations.pushing_all import push_all, push_since
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.remote import list_remote
 from chatwoot_ops.operations.status import status
@@ -414,3 +416,45 @@ def test_status_says_whether_the_newest_set_is_off_site(tmp_path, stack, path, h
     assert status(stack, host).last_backup.endswith("never verified, off-site 2026-11-24T08:00:00Z")
     off = stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
     assert status(off, host).last_backup.endswith("never verified")
+
+
+def test_every_set_that_is_not_there_yet_is_brought_oldest_first_and_no_other(stack, host, s3):
+    paths = [sealed(stack.backup_folder, stamp=f"202611{day}T020000Z") for day in (21, 22, 23)]
+    sealed(stack.backup_folder, stamp="20261124T020000Z", instance="another")
+    push(stack, host, paths[1].name)
+    assert [each.name for each in push_all(stack, host).sets] == [paths[0].name, paths[2].name]
+    s3.asked.clear()
+    assert push_all(stack, host).sets == ()
+    assert s3.asked == []
+
+
+def test_what_retention_removed_there_is_not_brought_there_again(stack, path, host):
+    push(stack, host)
+    mark_off_site_ended(read_set(path), "2026-11-24T09:00:00Z")
+    assert push_all(stack, host).sets == ()
+
+
+def test_the_first_that_fails_is_said_and_those_before_it_are_there(stack, host, s3):
+    first, second = (sealed(stack.backup_folder, stamp=f"202611{day}T020000Z") for day in (21, 22))
+    (second / DATABASE_ARTIFACT).write_bytes(b"damaged")
+    with pytest.raises(BackupSetInvalidError, match=second.name):
+        push_all(stack, host)
+    assert read_set(first).off_site
+
+
+def test_what_an_upgrade_made_is_brought_there_and_a_failure_is_a_line(stack, host, s3):
+    before, made, base = (sealed(stack.backup_folder, stamp=f"202611{day}T020000Z") for day in (21, 22, 23))
+    (base / DATABASE_ARTIFACT).write_bytes(b"damaged")
+    found = push_since(stack, host, made.name)
+    assert [bool(read_set(each).off_site) for each in (before, made, base)] == [False, True, False]
+    assert "are not encrypted" in found[0]
+    assert f"The set {base.name} is damaged" in found[1]
+    s3.fault("list_objects_v2", failing(FAULTS["gone"]))
+    assert "is not off-site: The remote failed" in push_since(stack, host, made.name)[0]
+
+
+def test_without_a_remote_or_a_set_of_this_name_nothing_is_brought(tmp_path, stack, host, s3):
+    (tmp_path / "b").mkdir()
+    assert push_since(stack_in(tmp_path / "b", CHATWOOT_INSTANCE_ID=INSTANCE), host, "any") == ()
+    assert push_since(stack, host, "gone meanwhile") == ()
+    assert s3.asked == []

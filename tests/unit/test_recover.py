@@ -20,7 +20,7 @@ from world import INSTANCE, ROOT, container, containers, database_answer, health
 OPERATIONS = ROOT / "scripts/chatwoot_ops/operations"
 # These need a backup set or an upgrade to speak of; the stack tests cut them off.
 NEED_A_SET = {"backup", "keep", "restore", "rollback", "upgrade", "undo-backup", "undo-restore", "undo-upgrade"}
-NEED_A_SET |= {"push", "pull", "prune-remote"}
+NEED_A_SET |= {"push", "push-wal", "pull", "prune-remote"}
 MADE = Step("volumes", "t", {"created": ["chatwoot-db-data"], "instance": INSTANCE})
 
 

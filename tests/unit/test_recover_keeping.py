@@ -92,6 +92,17 @@ def test_undoing_a_restore_after_the_swap_puts_cluster_keys_and_an_empty_queue_b
     assert not (stack.state_folder / BEFORE_RESTORE).exists()
 
 
+def test_undoing_a_restore_cut_off_in_the_base_backup_of_its_new_chain_leaves_no_half_of_a_set(
+    place, stack, well, store, volume
+):
+    (stack.backup_folder / "x.partial").mkdir(parents=True)
+    volume.current = SECOND
+    cut_off(store, "restore", STAGE, STOP, Step("swap", "t"), Step("new-chain", "t"), Step("base-backup", "t"))
+    assert recover(place, well, undo=True).ended
+    assert volume.swaps == [FIRST]
+    assert list(stack.backup_folder.iterdir()) == []
+
+
 def test_undoing_a_restore_that_had_only_changed_the_keys_puts_them_back(place, stack, well, store, volume):
     save_settings(stack, BEFORE_RESTORE)
     new_values(place, SECRET_KEY_BASE="of-the-set-0123456789")
@@ -129,11 +140,15 @@ def test_an_upgrade_that_was_cut_off_before_it_stopped_anything_only_drops_its_h
 def test_undoing_an_upgrade_puts_cluster_and_release_back(place, stack, well, store, volume, steps):
     save_settings(stack, BEFORE_UPGRADE)
     new_values(place, CHATWOOT_RELEASE="v4.15.2-ce")
+    (stack.state_folder / WAY_BACK).write_text(to_json(BACK))
     volume.current = SECOND
     cut_off(store, "upgrade", *steps)
     assert recover(place, well, undo=True).ended
     assert volume.swaps == [FIRST]
     assert values_of(place)["CHATWOOT_RELEASE"] == "v4.15.1-ce"
+    # There is nothing to roll back any more.
+    assert not (stack.state_folder / WAY_BACK).exists()
+    assert not (stack.state_folder / BEFORE_UPGRADE).exists()
 
 
 def test_undoing_an_upgrade_to_which_customers_wrote_is_refused(place, well, store, volume):
@@ -144,6 +159,17 @@ def test_undoing_an_upgrade_to_which_customers_wrote_is_refused(place, well, sto
     assert caught.value.code == 12
     assert volume.swaps == []
     assert store.read()
+
+
+def test_the_database_is_started_before_it_is_asked_whether_somebody_wrote_to_the_new_release(
+    place, well, store, volume
+):
+    cut_off(store, "upgrade", UPGRADE_STOP, PIN, START)
+    assert recover(place, well, undo=True).ended
+    lines = [f"{line}\n{each.stdin}" for line, each in zip(well.processes.lines, well.processes.ran, strict=True)]
+    started = next(number for number, line in enumerate(lines) if line.startswith("compose up"))
+    asked = next(number for number, line in enumerate(lines) if "coalesce(max(id), 0)" in line)
+    assert started < asked
 
 
 def test_an_undo_that_was_begun_is_ended_and_the_rows_are_not_asked_about_again(place, stack, well, store, volume):

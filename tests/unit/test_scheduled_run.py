@@ -69,7 +69,15 @@ def test_a_good_run_is_noted_and_told(place, host, notes):
 
 
 @pytest.mark.parametrize(
-    ("task", "words"), [("backup", "backup"), ("verify", "verify"), ("drill", "drill"), ("prune", "prune --yes")]
+    ("task", "words"),
+    [
+        ("backup", "backup"),
+        ("verify", "verify"),
+        ("drill", "drill"),
+        ("prune", "prune --yes"),
+        ("push-wal", "push --wal"),
+        ("prune-remote", "prune --remote --yes"),
+    ],
 )
 def test_each_task_is_the_one_that_an_operator_would_type(place, host, task, words):
     host.processes.on("-m invoke", "")
@@ -77,6 +85,13 @@ def test_each_task_is_the_one_that_an_operator_would_type(place, host, task, wor
     (command,) = host.processes.ran
     assert " ".join(command.argv) == f"/x/python -m invoke --search-root {place.compose_folder.parents[2]} {words}"
     assert command.environment == {"CHATWOOT_ENV_FILE": str(place.env_file)}
+
+
+@pytest.mark.parametrize(("task", "flag"), [("drill", ["--from-remote"]), ("verify", [])])
+def test_a_drill_takes_its_set_from_the_remote_where_the_settings_say_so(tmp_path, host, task, flag):
+    host.processes.on("-m invoke", "")
+    run(place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, DRILL_SOURCE="remote"), host, task)
+    assert list(host.processes.ran[0].argv[5:]) == [task, *flag]
 
 
 def test_a_failed_run_is_noted_with_what_it_said_last_and_told_as_failed(place, host, notes):

@@ -4,7 +4,9 @@ import json
 from itertools import chain, repeat
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.errors import (
     BackupFailedError,
@@ -25,6 +27,7 @@ from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, save_settin
 from chatwoot_ops.operations.rollback import roll_back
 from chatwoot_ops.operations.upgrade import upgrade
 from keeping import COUNTS, well_base_backup, well_keeping
+from unit.test_push import REMOTE, failing
 from world import DIGEST, INSTANCE, VERSIONS, database_answer, place_in
 
 FIRST = "clusters/first"
@@ -114,6 +117,19 @@ def test_an_upgrade_backs_up_copies_migrates_pins_and_proves_in_this_order(stack
     assert sets_of(stack).find("latest").manifest.note == "before the upgrade to v4.15.1-ce"
     kept = parse_way_back((stack.state_folder / WAY_BACK).read_text())
     assert kept == WayBack("v4.14.2-ce", "v4.15.1-ce", FIRST, COUNTS)
+
+
+@pytest.mark.usefixtures("volume")
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_set_of_an_upgrade_is_off_site_or_the_result_warns_and_the_upgrade_stands(tmp_path, well, gone):
+    made = place_in(tmp_path, **{**REMOTE, **OLD}, CHATWOOT_IMAGE=IMAGE)
+    if gone:
+        well.remotes.client.fault("put_object", failing(EndpointConnectionError(endpoint_url="http://x")))
+    result = upgrade(unchecked_stack(made, read_env_file(made.env_file)), well, to="4.15.1", yes=True)
+    (path,) = (tmp_path / "backups").iterdir()
+    assert bool(read_set(path).off_site) is not gone
+    assert ("not off-site" in result.warnings[0]) is gone
+    assert read_env_file(made.env_file).values["CHATWOOT_RELEASE"] == "v4.15.1-ce"
 
 
 @pytest.mark.usefixtures("volume")

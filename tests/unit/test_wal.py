@@ -16,6 +16,7 @@ from chatwoot_ops.operations.preflight import preflight
 from chatwoot_ops.operations.probes.services import services
 from chatwoot_ops.operations.probes.wal import archive
 from chatwoot_ops.operations.running import up
+from chatwoot_ops.operations.smoke import smoke
 from chatwoot_ops.operations.status import status
 from chatwoot_ops.operations.swapping import start_rest
 from chatwoot_ops.operations.wal import archive_line, read_chains
@@ -150,6 +151,8 @@ def test_a_slot_that_was_left_behind_is_a_failure_and_none_is_not_configured(tmp
     [
         (wal_answer(receivers=()), "WAL receiver", ("fail", "none is connected")),
         (wal_answer(receivers=({"silent": 31},)), "WAL receiver", ("fail", "has not answered for 31 s")),
+        (wal_answer(synchronous=True, waiting=2, waited=11.0), "WAL receiver", ("fail", "2 writes WAIT for it, the ")),
+        (wal_answer(synchronous=True, waiting=2, waited=9.0), "WAL receiver", ("pass", "streaming")),
         (wal_answer(receivers=({"behind": 300 * 1024**2},)), "WAL receiver", ("fail", "300.0 MB")),
         (
             wal_answer(receivers=({"behind": 2048, "seconds": 1.25},)),
@@ -174,10 +177,21 @@ def test_what_is_not_well_with_the_archive_is_seen(archiving, archived, answer, 
 
 
 def test_writes_that_wait_are_counted_and_the_way_out_is_named(waiting, archived):
-    archived.processes.on("pg_stat_replication", wal_answer(synchronous=True, waiting=4, receivers=()))
+    archived.processes.on("pg_stat_replication", wal_answer(synchronous=True, waiting=4, waited=7.2, receivers=()))
     check = seen(archive(waiting, archived), "WAL receiver")
-    assert check.seen == "none is connected; 4 writes WAIT for it"
+    assert check.seen == "none is connected; 4 writes WAIT for it, the longest for 7 s"
     assert "WAL_ARCHIVE=async" in check.remedy
+
+
+def test_the_smoke_check_fails_while_a_write_is_not_answered_though_every_page_loads(waiting, archiving, archived):
+    archived.processes.on("pg_stat_replication", wal_answer(synchronous=True, waiting=1))
+    assert seen(smoke(waiting, archived, quick=True), "writes").outcome == "pass"
+    archived.processes.on("pg_stat_replication", wal_answer(synchronous=True, waiting=1, waited=30.0))
+    check = seen(smoke(waiting, archived, quick=True), "writes")
+    assert check.outcome == "fail"
+    assert check.seen.startswith("wait for the WAL receiver: has not answered")
+    assert "1 writes WAIT for it, the longest for 30 s" in check.seen
+    assert "writes" not in {each.name for each in smoke(archiving, archived, quick=True)}
 
 
 def test_a_gap_in_the_chain_is_a_failure_that_names_the_first_missing_segment(archiving, archived):
@@ -192,6 +206,10 @@ def test_the_status_line_says_what_is_there_and_what_cannot_be_asked(archiving, 
     assert line == ("async, streaming, 0 B and 0.0 s behind; 48.0 MB in 1 chains, last written 2026-11-24T07:59:50")
     archived.processes.on("pg_stat_replication", wal_answer(receivers=()))
     assert "NO RECEIVER" in archive_line(archiving, archived)
+    answer = wal_answer(synchronous=True, waiting=3, waited=12.0, slots=({"status": "lost"},), receivers=())
+    archived.processes.on("pg_stat_replication", answer)
+    line = archive_line(archiving, archived)
+    assert f"NO RECEIVER; 3 writes WAIT for it, the longest for 12 s; slot {SLOT} is LOST; 48.0 MB" in line
     archived.processes.on("for chain in", code=1)
     assert "unknown" in archive_line(archiving, archived)
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder, write_atomically
 from chatwoot_ops.adapters.partial_set import PartialSet
-from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_kept, is_shared
+from chatwoot_ops.adapters.set_notes import REMOVING, finish_removals, is_shared, notes_of
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Encryption, Manifest
 from chatwoot_ops.model.manifest import parse_manifest, to_json
-from chatwoot_ops.model.remote import OFF_SITE
-from chatwoot_ops.model.verification import Level
 
 PARTIAL = ".partial"
-_VERIFIED, _PROVED = "verified.json", "proved.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ class BackupStore:
     def _read(path: Path) -> BackupSet | None:
         try:
             return read_set(path)
-        except (BackupSetInvalidError, OSError):
+        except BackupSetInvalidError:
             return None
 
 
@@ -105,32 +101,18 @@ def seal_folder(partial: Path, sealed: Path, manifest: str) -> Path:
 def read_set(path: Path) -> BackupSet:
     """The sealed set in a folder.
 
-    Raises BackupSetInvalidError when its manifest is damaged or of a newer format.
+    Raises BackupSetInvalidError when its manifest is damaged, cannot be read, or is of a newer format.
     """
-    # Bytes that are no UTF-8 become text that is no manifest.
-    manifest = parse_manifest((path / MANIFEST).read_text(encoding="utf-8", errors="replace"))
-    verified, proved = _note(path / _VERIFIED), _note(path / _PROVED)
-    return BackupSet(
-        path=str(path),
-        manifest=manifest,
-        verified=str(verified.get("at", "")),
-        size=sum(each.size for each in manifest.artifacts),
-        kept=is_kept(path),
-        off_site=str(_note(path / OFF_SITE).get("at", "")),
-        level=str(verified.get("level", "")),
-        proved=str(proved.get("at", "")),
-        proved_key=str(proved.get("key", "")),
-        shared=sum(each.size for each in manifest.artifacts if is_shared(path / each.name)),
-    )
-
-
-def _note(path: Path) -> dict[str, object]:
-    """What was noted beside a set, nothing where that cannot be read: it is no part of the set."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        # Bytes that are no UTF-8 become text that is no manifest.
+        text = (path / MANIFEST).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        why = f"{MANIFEST}: cannot be read ({error.strerror})"
+        raise BackupSetInvalidError(f"The set {path.name} is damaged", details=(why,)) from error
+    manifest = parse_manifest(text)
+    size = sum(each.size for each in manifest.artifacts)
+    shared = sum(each.size for each in manifest.artifacts if is_shared(path / each.name))
+    return BackupSet(path=str(path), manifest=manifest, size=size, shared=shared, **notes_of(path))
 
 
 def checksum_problems(backup_set: BackupSet) -> tuple[str, ...]:
@@ -153,22 +135,3 @@ def artifact_problem(folder: Path, artifact: Artifact) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def mark_verified(backup_set: BackupSet, at: str, level: Level) -> None:
-    """Notes when a set was last found whole, and how thoroughly that was looked at."""
-    write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps({"at": at, "level": level}) + "\n")
-
-
-def mark_proved(backup_set: BackupSet, at: str, key: str) -> None:
-    """Notes when a private key last opened all of a set; `key` is its public half."""
-    write_atomically(Path(backup_set.path) / _PROVED, json.dumps({"at": at, "key": key}) + "\n")
-
-
-def mark_off_site(backup_set: BackupSet, note: str) -> None:
-    """Notes when and where a set was read back off-site; an empty note takes that back."""
-    path = Path(backup_set.path) / OFF_SITE
-    if note:
-        write_atomically(path, note)
-    else:
-        path.unlink(missing_ok=True)

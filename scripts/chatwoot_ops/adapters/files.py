@@ -100,7 +100,12 @@ def _append(path: Path, line: str) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Puts a folder's entries on disk: a rename is durable only then."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Puts on disk what was written to a file, by whomever."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -143,6 +148,13 @@ def _said(path: Path) -> Iterator[None]:
     except OSError as error:
         remedy = "Free space on its disk (docs/runbooks/disk-full.md) or correct its rights, then run this again."
         raise CommandFailedError(f"Cannot write {path}: {error.strerror}", remedy=remedy) from error
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """The file's content in chunks; memory stays flat."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
 
 
 def is_gzipped(path: Path) -> bool:

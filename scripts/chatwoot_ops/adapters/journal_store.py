@@ -32,12 +32,12 @@ class JournalStore:
         """What the ledger says, oldest first; a line that was cut off is left out."""
         if not self.ledger.exists():
             return ()
-        return parse_ledger(self.ledger.read_text(encoding="utf-8"))
+        return parse_ledger(_text(self.ledger))
 
     def read(self) -> Journal | None:
         """The operation that began and did not end, or None."""
         try:
-            return parse_journal(self._journal.read_text(encoding="utf-8"))
+            return parse_journal(_text(self._journal))
         except FileNotFoundError:
             return None
 
@@ -64,3 +64,8 @@ class JournalStore:
             return
         self._journal.unlink(missing_ok=True)
         sync_folder(self.folder)
+
+
+def _text(path: Path) -> str:
+    # A line that was being written when the power went may hold anything: it becomes a line that is no record.
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatwoot_ops.adapters.backup_store import PARTIAL, artifact_problem, seal_folder
-from chatwoot_ops.adapters.files import ensure_private_folder, sync_folder
+from chatwoot_ops.adapters.files import ensure_private_folder, sync_file, sync_folder
 from chatwoot_ops.model.backup_set import Artifact
 
 
@@ -30,8 +30,11 @@ class PulledSet:
         ensure_private_folder(self._partial)
 
     def has(self, artifact: Artifact) -> bool:
-        """Whether this artifact arrived earlier, whole."""
-        return not artifact_problem(self._partial, artifact)
+        """Whether this artifact arrived earlier, whole; then it is on disk, also where its fetcher was killed."""
+        if artifact_problem(self._partial, artifact):
+            return False
+        sync_file(self._partial / artifact.name)
+        return True
 
     def write(self, artifact: Artifact, chunks: Iterable[bytes]) -> str:
         """Writes an artifact; returns what is wrong with it, "" where it is what the manifest says.
@@ -46,6 +49,10 @@ class PulledSet:
             return ""
         path.unlink()
         return artifact.difference(size, found)
+
+    def path_of(self, artifact: Artifact) -> Path:
+        """Where an artifact lies that arrived."""
+        return self._partial / artifact.name
 
     def seal(self, manifest: str) -> Path:
         """Writes the manifest and gives the set its name in one step."""

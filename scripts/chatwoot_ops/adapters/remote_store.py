@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
+from chatwoot_ops.adapters.remote_refusals import AbsentError, asked, code_of, said
 from chatwoot_ops.adapters.remote_upload import copied, upload
-from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.remote import Remote
 
 _CHUNK = 1024 * 1024
 _CONNECT_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 10, 60, 5
-_READINGS = 4
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _NOT_KNOWN = frozenset({"NotImplemented", "InvalidArgument", "501"})
-_ABSENT = frozenset({"NoSuchKey", "404"})
-_REMEDIES = {
-    "InvalidAccessKeyId": "Check BACKUP_REMOTE_ACCESS_KEY.",
-    "SignatureDoesNotMatch": "Check BACKUP_REMOTE_SECRET_KEY and BACKUP_REMOTE_REGION.",
-    "AccessDenied": "The key may need more rights on the bucket: docs/how-to/off-site.md lists them.",
-    "NoSuchBucket": "Make the bucket, or correct BACKUP_REMOTE.",
-    "RequestTimeTooSkewed": "Set this machine's clock.",
-    "InternalError": "The server itself failed, its disk may be full. Run this again later: it goes on.",
-    "AuthorizationHeaderMalformed": "Check BACKUP_REMOTE_REGION.",
-}
-_ELSE = "Check BACKUP_REMOTE_ENDPOINT and the network, then run this again: it goes on where it stopped."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +28,8 @@ class RemoteStore:
 
     client: Any
     bucket: str
+    # How often an object is asked for whose connection breaks.
+    readings: int = 4
 
     def sizes(self, folder: str) -> dict[str, int]:
         """The objects below a folder, by their full name, with their sizes in bytes."""
@@ -48,7 +37,7 @@ class RemoteStore:
         page: dict[str, Any] = {"IsTruncated": True}
         while page.get("IsTruncated"):
             after = {"ContinuationToken": page["NextContinuationToken"]} if "NextContinuationToken" in page else {}
-            with _asked(f"listing {self.bucket}/{folder}"):
+            with asked(f"listing {self.bucket}/{folder}"):
                 page = self.client.list_objects_v2(Bucket=self.bucket, Prefix=_below(folder), **after)
             found |= {each["Key"]: int(each["Size"]) for each in page.get("Contents", ())}
         return found
@@ -64,15 +53,15 @@ class RemoteStore:
                     yield chunk
             # Most of what breaks in the middle is the library's own error, a broken TLS record is still urllib3's.
             except (BotoCoreError, HTTPError) as error:
-                if readings == _READINGS:
-                    raise _said(f"reading {name}", error) from error
+                if readings == self.readings:
+                    raise said(f"reading {name}", error) from error
             else:
                 return
 
     def _read_from(self, name: str, at: int) -> Iterator[bytes]:
-        asked = {"Range": f"bytes={at}-"} if at else {}
-        with _asked(f"reading {name}", passing=(BotoCoreError, HTTPError)):
-            body = self.client.get_object(Bucket=self.bucket, Key=name, **asked)["Body"]
+        part = {"Range": f"bytes={at}-"} if at else {}
+        with asked(f"reading {name}", passing=(BotoCoreError, HTTPError)):
+            body = self.client.get_object(Bucket=self.bucket, Key=name, **part)["Body"]
         try:
             while chunk := body.read(_CHUNK):
                 yield chunk
@@ -86,30 +75,43 @@ class RemoteStore:
         except AbsentError:
             return None
 
-    def put_new(self, name: str, content: str) -> None:
-        """Writes a small object unless one of this name is there.
+    def put_new(self, name: str, content: str) -> bool:
+        """Writes a small object unless one of this name is there; whether none was there when it was looked for.
 
         Who wrote it is to be read back: a server may not know the condition, and an answer may get lost.
         """
         if self.text(name) is not None:
-            return
-        with _asked(f"writing {name}"):
+            return False
+        if self._put_if_absent(name, content) in _NOT_KNOWN:
+            self.put(name, content)
+        return True
+
+    def refuses_another(self, name: str, content: str) -> bool:
+        """Whether the server itself keeps a second object of a name from replacing the first, tried with its content.
+
+        Servers that do not know the condition say so, or ignore it and write.
+        """
+        return self._put_if_absent(name, content) in _TAKEN
+
+    def _put_if_absent(self, name: str, content: str) -> str:
+        """Why the server did not write: "" where it did."""
+        with asked(f"writing {name}"):
             try:
                 self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode(), IfNoneMatch="*")
             except ClientError as error:
-                if _code(error) in _NOT_KNOWN:
-                    self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode())
-                elif _code(error) not in _TAKEN:
-                    raise
+                if (code := code_of(error)) in _TAKEN | _NOT_KNOWN:
+                    return code
+                raise
+        return ""
 
     def put(self, name: str, content: str) -> None:
         """Writes a small object."""
-        with _asked(f"writing {name}"):
+        with asked(f"writing {name}"):
             self.client.put_object(Bucket=self.bucket, Key=name, Body=content.encode())
 
     def send(self, name: str, path: Path) -> int:
         """Sends a file; one that was cut off goes on from the parts that are there. Returns the bytes that went out."""
-        with _asked(f"sending {name}"):
+        with asked(f"sending {name}"):
             return upload(self.client, self.bucket, name, path)
 
     def copy(self, source: str, name: str) -> bool:
@@ -119,20 +121,16 @@ class RemoteStore:
     def remove(self, names: Iterable[str]) -> None:
         """Removes objects in this order; one that is not there is no failure."""
         for name in names:
-            with _asked(f"removing {name}"):
+            with asked(f"removing {name}"):
                 self.client.delete_object(Bucket=self.bucket, Key=name)
 
     def abandon_uploads(self, folder: str) -> int:
         """Ends the uploads below a folder that were cut off and never finished; returns how many there were."""
-        with _asked(f"ending unfinished uploads below {folder}"):
+        with asked(f"ending unfinished uploads below {folder}"):
             found = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=_below(folder)).get("Uploads") or ()
             for each in found:
                 self.client.abort_multipart_upload(Bucket=self.bucket, Key=each["Key"], UploadId=each["UploadId"])
         return len(found)
-
-
-class AbsentError(CommandFailedError):
-    """There is no object of this name."""
 
 
 def client_of(
@@ -169,30 +167,3 @@ def client_of(
 
 def _below(folder: str) -> str:
     return f"{folder}/" if folder else ""
-
-
-@contextmanager
-def _asked(what: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """A refusal or a silence, said as what it is; `passing` goes through as it came."""
-    try:
-        yield
-    except ClientError as error:
-        raise _said(what, error) from error
-    except passing:
-        raise
-    except BotoCoreError as error:
-        raise _said(what, error) from error
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _said(what: str, error: Exception) -> CommandFailedError:
-    if not isinstance(error, ClientError):
-        return CommandFailedError(f"The remote failed at {what}: {type(error).__name__}", remedy=_ELSE)
-    code, said = _code(error), str(error.response.get("Error", {}).get("Message", ""))
-    kind = AbsentError if code in _ABSENT else CommandFailedError
-    return kind(
-        f"The remote refused {what}: {code}", details=(said,) if said else (), remedy=_REMEDIES.get(code, _ELSE)
-    )

@@ -1,4 +1,4 @@
-"""What is done to a sealed set without touching what was sealed: a mark that keeps it, and its removal."""
+"""What is done to a sealed set without touching what was sealed: notes that lie beside it, and its removal."""
 
 from __future__ import annotations
 
@@ -7,17 +7,70 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from chatwoot_ops.adapters.files import remove_file, remove_folder, write_atomically
 from chatwoot_ops.model.backup_set import BackupSet
+from chatwoot_ops.model.remote import OFF_SITE
+from chatwoot_ops.model.verification import Level
 
 REMOVING = ".removing"
-_KEPT = "kept.json"
+_KEPT, _VERIFIED, _PROVED = "kept.json", "verified.json", "proved.json"
 
 
-def is_kept(folder: Path) -> bool:
-    """Whether the set in this folder is marked; a damaged mark is one."""
-    return (folder / _KEPT).exists()
+def notes_of(folder: Path) -> dict[str, Any]:
+    """What was noted beside the set in this folder, by the names that a BackupSet has for it.
+
+    A mark that keeps the set is one also where it is damaged; of the others what cannot be read was not noted.
+    """
+    verified, proved, off_site = (_note(folder / name) for name in (_VERIFIED, _PROVED, OFF_SITE))
+    return {
+        "kept": (folder / _KEPT).exists(),
+        "verified": str(verified.get("at", "")),
+        "level": str(verified.get("level", "")),
+        "proved": str(proved.get("at", "")),
+        "proved_key": str(proved.get("key", "")),
+        "off_site": str(off_site.get("at", "")),
+        "remote": str(off_site.get("remote", "")),
+        "off_site_ended": str(off_site.get("ended", "")),
+    }
+
+
+def _note(path: Path) -> dict[str, object]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def mark_verified(backup_set: BackupSet, at: str, level: Level) -> None:
+    """Notes when a set was last found whole, and how thoroughly that was looked at."""
+    write_atomically(Path(backup_set.path) / _VERIFIED, json.dumps({"at": at, "level": level}) + "\n")
+
+
+def mark_proved(backup_set: BackupSet, at: str, key: str) -> None:
+    """Notes when a private key last opened all of a set; `key` is its public half."""
+    write_atomically(Path(backup_set.path) / _PROVED, json.dumps({"at": at, "key": key}) + "\n")
+
+
+def off_site_note(at: str, remote: str) -> str:
+    """The note of a copy that was read back then and lies there; it lies beside the copy too."""
+    return json.dumps({"at": at, "remote": remote}) + "\n"
+
+
+def mark_off_site(backup_set: BackupSet, note: str) -> None:
+    """Notes when and where a set was read back off-site; an empty note takes that back."""
+    path = Path(backup_set.path) / OFF_SITE
+    if note:
+        write_atomically(path, note)
+    else:
+        remove_file(path)
+
+
+def mark_off_site_ended(backup_set: BackupSet, at: str) -> None:
+    """Notes that the copy was there and that retention removed it then: it is not to be brought there again."""
+    write_atomically(Path(backup_set.path) / OFF_SITE, json.dumps({"ended": at}) + "\n")
 
 
 def mark_kept(backup_set: BackupSet, *, at: str, by: str) -> None:

@@ -27,10 +27,10 @@ _UNLOGGED = ("run", "--rm", "--log-driver", "none")
 _LOW_PRIORITY = ("--cpu-shares", "512")
 
 
-def snapshot_session(stack: Stack, program: Path) -> Command:
-    """A psql that is told line by line; it holds the snapshot that the dump and the digest share."""
+def snapshot_session(stack: Stack, program: Path, purpose: str = "Reading one snapshot") -> Command:
+    """A psql that is told line by line; a backup holds in it the snapshot that the dump and the digest share."""
     argv = ("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *where(stack))
-    return compose.execute(stack, program, DATABASE, *argv, purpose="Reading one snapshot", timeout=HOURS)
+    return compose.execute(stack, program, DATABASE, *argv, purpose=purpose, timeout=HOURS)
 
 
 def dump(stack: Stack, *, database: str, operation: str, snapshot: str, file: Path | None = None) -> Command:

@@ -11,13 +11,20 @@ TASKS: dict[str, tuple[str, ...]] = {
     "backup": ("backup",),
     "verify": ("verify",),
     "drill": ("drill",),
+    "push-wal": ("push", "--wal"),
     "prune": ("prune", "--yes"),
+    "prune-remote": ("prune", "--remote", "--yes"),
 }
 
 
-def scheduled_task(python: Path, repository: Path, env_file: Path, task: str) -> Command:
+def setting_of(task: str) -> str:
+    """The name of the setting that says when a task runs."""
+    return f"{task.upper().replace('-', '_')}_SCHEDULE"
+
+
+def scheduled_task(python: Path, repository: Path, env_file: Path, task: str, *flags: str) -> Command:
     """The task itself, by the Python that runs this."""
-    argv = (str(python), "-m", "invoke", "--search-root", str(repository), *TASKS[task])
+    argv = (str(python), "-m", "invoke", "--search-root", str(repository), *TASKS[task], *flags)
     return Command(argv, f"Running {task}", environment={"CHATWOOT_ENV_FILE": str(env_file)})
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
-from chatwoot_ops.commands.docker import docker, in_volume
+from chatwoot_ops.commands.docker import PROJECT_LABEL, docker, in_volume
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.model.wal import SLOT_PREFIX, Chain
@@ -25,6 +26,8 @@ SELECT json_build_object(
   'cluster', regexp_replace(current_setting('data_directory'), '^.*/', ''),
   'synchronous', current_setting('synchronous_standby_names') <> '',
   'waiting', (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'),
+  'waited', (SELECT coalesce(extract(epoch FROM max(clock_timestamp() - query_start)), 0)
+    FROM pg_stat_activity WHERE wait_event = 'SyncRep'),
   'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active,
       'status', coalesce(wal_status, 'unknown'),
       'held', coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)) ORDER BY slot_name), '[]')
@@ -73,6 +76,46 @@ def remove_segments(stack: Stack, files: Iterable[str]) -> Command:
     """Removes files of the archive, named by chain and segment."""
     given = "".join(f"{each}\n" for each in files)
     return in_volume(stack.images[DATABASE], stack.wal_place, _REMOVE, write=True, stdin=given)
+
+
+def read_segment(stack: Stack, chain: Chain, segment: str) -> Command:
+    """A segment's content on standard output, and nowhere else."""
+    mount = ("--volume", f"{stack.wal_place}:/volume:ro", "--network", "none", "--user", "0")
+    argv = ("run", "--rm", "--log-driver", "none", *mount, "--entrypoint", "cat", stack.images[DATABASE])
+    return docker(*argv, f"/volume/{chain.name}/{segment}", purpose="Reading the WAL archive", timeout=600)
+
+
+def create_archive(stack: Stack) -> Command:
+    """Makes the archive's volume with the labels by which Compose takes it for its own."""
+    labels = (f"{PROJECT_LABEL}={stack.project}", "com.docker.compose.volume=wal")
+    flags = tuple(part for label in labels for part in ("--label", label))
+    return docker("volume", "create", *flags, stack.wal_place, purpose="Creating the volume of the WAL archive")
+
+
+# The server that recovers reads it as the image's own user.
+_DESCRIBE = """
+mkdir -p "/volume/$chain" && cd "/volume/$chain" || exit 1
+chmod 700 . && chown postgres:postgres .
+[ -f chain ] || { cat > chain.partial && sync && mv chain.partial chain && chown postgres:postgres chain; }
+sync
+"""
+_PLACE = """
+cd "/volume/$chain" && cat > "$segment.coming" && chmod 600 "$segment.coming" &&
+  chown postgres:postgres "$segment.coming" && touch -d "$written" "$segment.coming" && sync "$segment.coming" &&
+  mv "$segment.coming" "$segment" && sync .
+"""
+
+
+def place_description(stack: Stack, chain: Chain, text: str) -> Command:
+    """Makes the folder of a chain, with what it is; one that is there stays as it is."""
+    script = f"chain={chain.name}\n{_DESCRIBE}"
+    return in_volume(stack.images[DATABASE], stack.wal_place, script, write=True, stdin=text)
+
+
+def place_segment(stack: Stack, chain: Chain, segment: str, written: str) -> Command:
+    """Puts standard input into the archive as a segment that was written at this time, in one step."""
+    script = f"chain={chain.name} segment={segment} written={shlex.quote(written)}\n{_PLACE}"
+    return in_volume(stack.images[DATABASE], stack.wal_place, script, write=True)
 
 
 def stop_receiver(*ids: str) -> Command:

@@ -59,7 +59,7 @@ def _newest(certificate: Certificate) -> str:
         "Image": certificate.image,
         "Installation": certificate.instance,
         "Drilled": f"{certificate.began} to {certificate.ended}",
-        "Taken from": "the off-site copy" if certificate.from_remote else "this machine",
+        "Taken from": certificate.origin or ("the off-site copy" if certificate.from_remote else "this machine"),
         **({"Until it could be used": f"{certificate.usable_seconds} s"} if certificate.usable_seconds else {}),
         "From restore to proof": f"{certificate.recovery_seconds} s" if certificate.recovery_seconds else "not reached",
         "Came back": f"{certificate.rows} rows in {certificate.tables} tables, {certificate.files_proved} files proved",

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from chatwoot_ops.console.backup_sets import set_line
 from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.cluster import PHYSICAL
 from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.operations.backup_keys import KeysMade
 from chatwoot_ops.operations.key_proof import KeyProved
-from chatwoot_ops.operations.pulling import Pulled
-from chatwoot_ops.operations.pushing import Pushed
-from chatwoot_ops.operations.remote import RemoteBackups, RemoteSet
 from chatwoot_ops.operations.restore_result import Restored
 from chatwoot_ops.operations.rollback import RolledBack
 from chatwoot_ops.operations.upgrade import Upgraded
@@ -20,11 +16,12 @@ from chatwoot_ops.operations.upgrade import Upgraded
 def drilled(result: Certificate) -> list[str]:
     """A drill that ended."""
     fake = ["A FAKE of Chatwoot ran, not a real one."] if result.fake else []
-    rows = f"{result.rows} rows in {result.tables} tables" if result.tables else "Every file of the cluster"
     verdict = "The drill passed" if result.passed else "The drill FAILED"
+    origin = [f"The set came from {result.origin}."] if result.origin else []
     return [
         *fake,
-        f"{rows} came back, {result.files_proved} stored files proved",
+        *origin,
+        f"{result.rows} rows in {result.tables} tables came back, {result.files_proved} stored files proved",
         *([f"It could be used after {result.usable_seconds} s."] if result.usable_seconds else []),
         f"{verdict}: {result.set} ({show_size(result.size_bytes)}) in {result.recovery_seconds} s.",
     ]
@@ -53,41 +50,6 @@ def key_proved(result: KeyProved) -> list[str]:
     return [f"The private key of {result.key} opens {result.set}: {size} were read to the end, and its keys are right."]
 
 
-def pushed(result: Pushed) -> list[str]:
-    """A set that was read back off-site now."""
-    return [
-        f"{show_size(result.sent)} of {show_size(result.size)} were sent, every byte was read back",
-        *(f"warning: {line}" for line in result.warnings),
-        f"Off-site in {result.seconds} s: {result.remote}",
-    ]
-
-
-def pulled(result: Pulled) -> list[str]:
-    """A set that was fetched now."""
-    done = f"{show_size(result.fetched)} fetched, every checksum compared, in {result.seconds} s"
-    return [set_line(result.set), f"{done if result.fetched else 'It was here already'}: {result.set.path}"]
-
-
-def remote_backups(result: RemoteBackups) -> list[str]:
-    """The sets at the remote."""
-    unfinished = [f"{name}: no manifest, so no set; 'invoke push' finishes it" for name in result.unfinished]
-    return [
-        *(_remote_line(each) for each in result.sets),
-        *result.damaged,
-        *unfinished,
-        f"{len(result.sets)} sets at {result.remote}",
-    ]
-
-
-def _remote_line(each: RemoteSet) -> str:
-    manifest, read_back = each.manifest, each.off_site or "never"
-    newest = manifest.data.newest_message or "no message"
-    return (
-        f"{manifest.instance}/{manifest.name:<28} {show_size(each.size):>10}  {manifest.release:<12} "
-        f"newest message {newest:<28} read back {read_back}  {each.age} hours old"
-    )
-
-
 def restored(result: Restored) -> list[str]:
     """What serves after a restore."""
     storage = result.storage
@@ -110,6 +72,7 @@ def upgraded(result: Upgraded) -> list[str]:
     return [
         f"{result.migrations} migrations ran; out of service for {result.away_seconds} s",
         f"The set made before: {result.set}",
+        *(f"warning: {line}" for line in result.warnings),
         f"{result.release} serves. Back to {result.before}: 'invoke rollback'",
     ]
 

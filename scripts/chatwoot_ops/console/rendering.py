@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from chatwoot_ops.console import backup_sets, keeping, scheduling
+from chatwoot_ops.console import backup_sets, keeping, off_site, scheduling
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.rehearse import Rehearsal
@@ -122,9 +122,11 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "RunNote": scheduling.run_note,
     "Pruned": backup_sets.pruned,
     "BackedUp": backup_sets.backed_up,
-    "Pushed": keeping.pushed,
-    "Pulled": keeping.pulled,
-    "RemoteBackups": keeping.remote_backups,
+    "Pushed": off_site.pushed,
+    "PushedAll": off_site.pushed_all,
+    "WalPushed": off_site.wal_pushed,
+    "Pulled": off_site.pulled,
+    "RemoteBackups": off_site.remote_backups,
     "BackupSet": backup_sets.verified,
     "Certificate": lambda result: [*_checks(result.checks), *keeping.drilled(result)],
     "KeysMade": keeping.keys_made,

@@ -19,7 +19,7 @@ def schedule(result: Schedule) -> list[str]:
 
 def _task(each: ScheduledTask) -> str:
     later = f", each up to {each.later} minutes later" if each.later else ""
-    return f"{each.task:<8} {each.times:<18} {', '.join(each.next_runs) or 'does not run'}{later}"
+    return f"{each.task:<12} {each.times:<18} {', '.join(each.next_runs) or 'does not run'}{later}"
 
 
 def run_note(note: RunNote) -> list[str]:

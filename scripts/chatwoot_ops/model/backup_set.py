@@ -129,7 +129,8 @@ class Manifest:
 class BackupSet:
     """A sealed set in its folder, with the time of its last verification ("" for never) and how thorough it was.
 
-    `off_site` is when its copy off-site was last read back ("" for never).
+    `off_site` is when its copy off-site was last read back ("" for never), `remote` where that lies; `off_site_ended`
+    is when retention removed that copy.
     `kept` says that it is marked; `needs` are names of sets without which it cannot be restored, none for a whole one.
     `shared` of its `size` in bytes are in files that another set has too: removing this one frees only the rest.
     `checksums_only` says that this verification had no private key to look into the artifacts with. `proved` is when
@@ -143,6 +144,8 @@ class BackupSet:
     kept: bool = False
     needs: tuple[str, ...] = ()
     off_site: str = ""
+    remote: str = ""
+    off_site_ended: str = ""
     level: str = ""
     proved: str = ""
     proved_key: str = ""
@@ -168,6 +171,11 @@ class BackupSet:
     def how(self) -> str:
         """How thorough the last verification was, for people."""
         return "checksums only" if self.checksums_only else self.level or Level.ARCHIVE
+
+    def lies_at(self, url: str) -> bool:
+        """Whether its copy was read back at this remote, and is not known to be gone since."""
+        manifest = self.manifest
+        return bool(self.off_site) and self.remote == f"{url}/{manifest.instance}/{manifest.name}"
 
     @property
     def encrypted_artifacts(self) -> tuple[Artifact, ...]:

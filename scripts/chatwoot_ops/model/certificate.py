@@ -11,7 +11,7 @@ from chatwoot_ops.model.check import Check, Outcome
 
 FORMAT = 1
 # What certificates of before do not have.
-_LATER = {"usable_seconds": 0.0}
+_LATER = {"origin": "", "usable_seconds": 0.0}
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "str": str}
 
 
@@ -22,7 +22,8 @@ class Certificate:
     `recovery_seconds` run from the start of the restore to the last proof; 0 where it did not come so far. Some time
     before, at `usable_seconds`, all could be used but what waits for indexes; 0 in a certificate of before.
     `size_bytes` is the set's size, `files_proved` counts stored files proved by size and MD5, and `fake` is true where
-    a stand-in ran in Chatwoot's place.
+    a stand-in ran in Chatwoot's place. `origin` is where the set came from, "" for this machine; the recovery time of
+    one from off-site counts its way here.
     """
 
     set: str
@@ -42,6 +43,7 @@ class Certificate:
     image: str
     fake: bool
     why: str = ""
+    origin: str = ""
     usable_seconds: float = 0.0
     format: int = FORMAT
 

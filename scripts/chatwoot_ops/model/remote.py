@@ -12,6 +12,8 @@ REMOTE, ENDPOINT, REGION = "BACKUP_REMOTE", "BACKUP_REMOTE_ENDPOINT", "BACKUP_RE
 ACCESS_KEY, SECRET_KEY = "BACKUP_REMOTE_ACCESS_KEY", "BACKUP_REMOTE_SECRET_KEY"
 REMOTE_SETTINGS = (REMOTE, ENDPOINT, REGION, ACCESS_KEY, SECRET_KEY)
 CLAIM, OFF_SITE = "claim.json", "off-site.json"
+# Beside the sets of an installation; no set is called so.
+WAL_FOLDER = "wal"
 _MEGABYTE = 1024 * 1024
 # S3 takes 10,000 parts of an object; fewer leave room for a size that was rounded.
 _SMALLEST_PART, _MOST_PARTS = 16 * _MEGABYTE, 9000
@@ -102,10 +104,10 @@ class RemoteObjects:
 
 
 def grouped(folder: str, sizes: Mapping[str, int]) -> tuple[RemoteObjects, ...]:
-    """The objects below the prefix by instance and set; what is not named so is not ours and left out."""
+    """The objects below the prefix by instance and set; WAL, and what is not named so, is no set and left out."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for key, size in sizes.items():
         parts = key.removeprefix(f"{folder}/" if folder else "").split("/", 2)
-        if len(parts) == 3 and all(parts):  # noqa: PLR2004 - instance, set, object
+        if len(parts) == 3 and all(parts) and parts[1] != WAL_FOLDER:  # noqa: PLR2004 - instance, set, object
             found.setdefault((parts[0], parts[1]), {})[parts[2]] = size
     return tuple(RemoteObjects(*names, found[names]) for names in sorted(found))

@@ -6,8 +6,8 @@ A chain is what one replication slot received of one cluster; `infra/docker/chat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 SLOT_PREFIX = "chatwoot_wal_"
@@ -21,7 +21,8 @@ _OF_ONE_HIGH = 1 << 32
 class Chain:
     """One chain: the slot it is named by, its cluster, where it begins, and its segments in order.
 
-    The last segment may still be `partial`. `received` is when its newest WAL was written to it (UTC, ISO 8601).
+    The last segment may still be `partial`. `received` is when its newest WAL was written to it (UTC, ISO 8601);
+    `written` is that of each segment that is finished.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Chain:
     partial: bool = False
     size: int = 0
     received: str = ""
+    written: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +118,22 @@ def _chain(text: str) -> Chain:
         partial=any(name.endswith(PARTIAL) for name, _, _ in files),
         size=sum(int(size) for _, size, _ in files),
         received=datetime.fromtimestamp(newest, UTC).isoformat() if newest else "",
+        written={
+            name: datetime.fromtimestamp(float(changed), UTC).isoformat()
+            for name, _, changed in files
+            if _SEGMENT.fullmatch(name)
+        },
     )
 
 
-def not_needed(chain: Chain, starts: Iterable[str]) -> tuple[str, ...]:
+def not_needed(chain: Chain, starts: Iterable[str], *, off_site: str = "") -> tuple[str, ...]:
     """The segments of a chain that no base backup needs which starts at one of these positions; none without any.
 
-    Without a base backup nobody can say what a later one will need: the chain is left whole.
+    Without a base backup nobody can say what a later one will need: the chain is left whole. With `off_site`, the last
+    segment of it that is there, those after it stay: a base backup that is there only still needs them.
     """
     firsts = [position(start) // chain.segment_size for start in starts]
     if not firsts:
         return ()
-    return tuple(each for each in chain.segments if number(chain, each) < min(firsts))
+    end = min(*firsts, number(chain, off_site) + 1) if off_site else min(firsts)
+    return tuple(each for each in chain.segments if number(chain, each) < end)

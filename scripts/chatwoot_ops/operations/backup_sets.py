@@ -7,16 +7,17 @@ from datetime import datetime
 from pathlib import Path
 
 from chatwoot_ops.adapters.age import Identity
-from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems, mark_verified
+from chatwoot_ops.adapters.backup_store import BackupStore, checksum_problems
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.adapters.set_notes import bytes_on_disk
+from chatwoot_ops.adapters.set_lock import reading
+from chatwoot_ops.adapters.set_notes import bytes_on_disk, mark_verified
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, BackupSet
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.model.troubled_file import lines_of
 from chatwoot_ops.model.verification import Level
-from chatwoot_ops.operations.encrypted_sets import closed_problems, contents_problem
+from chatwoot_ops.operations.encrypted_sets import DUMP, closed_problems, contents_problem
 from chatwoot_ops.operations.encryption import identity_of, opener_of_set
 from chatwoot_ops.operations.stored_archives import archive_problems
 from chatwoot_ops.operations.troubled_files import ask_where, lost_files
@@ -71,7 +72,11 @@ def verify_set(
     checksums only, and both note and result say so. Raises BackupSetInvalidError naming everything that is wrong.
     """
     backup_set = store_of(stack).find(name)
-    identity = identity_of(host, given)
+    with reading(backup_set):
+        return _verify_set(stack, host, backup_set, level, identity_of(host, given))
+
+
+def _verify_set(stack: Stack, host: Host, backup_set: BackupSet, level: Level, identity: Identity | None) -> BackupSet:
     if identity is not None and backup_set.encrypted_artifacts:
         opener_of_set(backup_set, identity)
     host.reporter.step(f"Verifying {backup_set.manifest.name}")
@@ -94,7 +99,7 @@ def require_whole(stack: Stack, host: Host, backup_set: BackupSet, identity: Ide
     """
     problems = checksum_problems(backup_set)
     if not problems and identity is not None:
-        problems = closed_problems(backup_set, identity)
+        problems = closed_problems(backup_set, identity, but=DUMP)
     if not problems:
         problems = tuple(filter(None, (_contents_problem(stack, host, backup_set, identity),)))
     _refuse_damaged(backup_set, problems)

@@ -24,6 +24,10 @@ from chatwoot_ops.model.stack import Stack
 KEPT = frozenset(
     {"setup", "undo-setup", "undo-restore", "upgrade", "undo-upgrade", "rollback", "schedule", "undo-schedule"}
 )
+# What these left half done, only the engine can put right: where it is gone, their journal waits for it.
+NEED_ENGINE = frozenset({"setup", "restore", "upgrade", "rollback", "undo-setup", "undo-restore", "undo-upgrade"})
+ENGINE_GONE = "The Docker Engine does not answer, so nothing could be cleaned up or put back"
+RECOVER = "Start it again, type 'invoke recover --undo' or 'invoke recover --finish', and then 'invoke up'."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +97,37 @@ def changing(
 @contextmanager
 def _written_down(stack: Stack, change: Change) -> Iterator[None]:
     operation = change.opening.operation
-    kept = change.resumed is not None and operation in KEPT
     try:
         yield
     except KeyboardInterrupt as error:
         end_one_offs(stack, change.host)
-        change.store.close(change.opening, "interrupted", keep=kept or bool(change.owed))
+        if _close("interrupted", change):
+            gone = InterruptedByOperatorError(f"Interrupted during {operation}", details=(ENGINE_GONE,), remedy=RECOVER)
+            raise gone from error
         again = f"The stack can be used as it is; 'invoke {operation}' can be run again."
         remedy = change.owed[-1] if change.owed else again
         raise InterruptedByOperatorError(f"Interrupted during {operation}; cleaned up", remedy=remedy) from error
     except OpsError as error:
         end_one_offs(stack, change.host)
-        change.store.close(change.opening, f"failed with {error.code}", keep=kept or bool(change.owed))
+        if _close(f"failed with {error.code}", change):
+            error.details = (*error.details, ENGINE_GONE)
+            error.remedy = RECOVER
         raise
     change.store.close(change.opening, "done")
+
+
+def _close(outcome: str, change: Change) -> bool:
+    """Ends the journal of what failed, unless it is needed yet; whether that is because no engine answers."""
+    operation = change.opening.operation
+    journal = change.store.read()
+    gone = operation in NEED_ENGINE and bool(journal and journal.steps) and not _engine_answers(change.host)
+    needed = change.owed or (change.resumed is not None and operation in KEPT)
+    change.store.close(change.opening, outcome, keep=gone or bool(needed))
+    return gone
+
+
+def _engine_answers(host: Host) -> bool:
+    return host.processes.find("docker") and host.processes.try_run(docker.version()).code == 0
 
 
 def require_quiet(stack: Stack, host: Host, operation: str) -> None:

@@ -10,6 +10,8 @@ from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.indexes import indexes_check
 from chatwoot_ops.operations.key_proof import recipients_check
 from chatwoot_ops.operations.keys import keys_check
+from chatwoot_ops.operations.known import look_at
+from chatwoot_ops.operations.off_site_checks import remote_checks
 from chatwoot_ops.operations.opening import Place, open_stack
 from chatwoot_ops.operations.preflight import preflight
 from chatwoot_ops.operations.probes import files, wal
@@ -20,7 +22,7 @@ from chatwoot_ops.operations.status import cut_off
 
 
 def doctor(place: Place, host: Host) -> tuple[Check, ...]:
-    """Preflight, secrets, cut-off operations, keys, budgets, schedule, quick smoke check, stored files, WAL archive.
+    """Preflight, secrets, cut-off operations, keys, budgets, schedule, remote, smoke check, stored files, WAL archive.
 
     Raises SettingsInvalidError when there is no settings file at all.
     """
@@ -33,10 +35,10 @@ def doctor(place: Place, host: Host) -> tuple[Check, ...]:
     host.processes.secrets = tuple(stack.settings.secrets().values())
     checks = (*secrets, passed("settings", "can work"), *preflight(stack, host), _cut_off(stack, host))
     checks = (*checks, indexes_check(stack, host))
-    checks = (*checks, recipients_check(stack), keys_check(stack, host), *budget_checks(stack, host))
+    checks = (*checks, recipients_check(stack), keys_check(stack, host), *budget_checks(stack, host, look_at(stack)))
     archive = asked("WAL archive", lambda: wal.archive(stack, host), "Type 'invoke status', then 'invoke up'")
     stored = asked(files.CHECK, lambda: files.stored(stack, host), "Type 'invoke status', then 'invoke up'")
-    return (*checks, *smoke(stack, host, quick=True), *stored, *archive)
+    return (*checks, *remote_checks(stack, host), *smoke(stack, host, quick=True), *stored, *archive)
 
 
 def _cut_off(stack: Stack, host: Host) -> Check:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands import compose, staging
+from chatwoot_ops.commands import compose, database, staging
+from chatwoot_ops.commands.backup import HOURS
 from chatwoot_ops.model.backup_set import BackupSet, StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.journal import Opening
@@ -16,6 +18,7 @@ from chatwoot_ops.model.troubled_file import lines_of
 from chatwoot_ops.operations.building import build_cluster, restore_files
 from chatwoot_ops.operations.changing import Change, store_of
 from chatwoot_ops.operations.containers import wait_until_answering
+from chatwoot_ops.operations.digests import ROWS
 from chatwoot_ops.operations.indexes import build
 from chatwoot_ops.operations.instance import instances
 from chatwoot_ops.operations.lost_files import files_told
@@ -80,15 +83,15 @@ def bring_back(stack: Stack, host: Host, source: Source, backup_set: BackupSet, 
     inside = InsideHttp(stack, host)
     wait_until_answering(stack, host, (RAILS,), lambda: inside.get(LOGIN).status == web.OK)
     change.step("ask", "Asking the restored stack")
+    counted = _rows(staged) or _counted(stack, host)
     lost = lines_of(files_told(stack, host, placed))
     checks = (
-        *_restored(staged, placed.proof, lost),
+        *_restored(staged, placed.proof, counted, lost),
         *_running(stack, replace(host, http=inside), backup_set.manifest.instance),
     )
     with host.timed() as spent:
         checks = (*checks, *_indexes(stack, host, change, staged))
-    rows = sum(table.rows for table in staged.data.tables.values())
-    return Proved(rows, len(staged.data.tables), placed.proof.proved, checks, spent[0])
+    return Proved(sum(counted.values()), len(counted), placed.proof.proved, checks, spent[0])
 
 
 def _indexes(stack: Stack, host: Host, change: Change, staged: Staged) -> tuple[Check, ...]:
@@ -100,6 +103,17 @@ def _indexes(stack: Stack, host: Host, change: Change, staged: Staged) -> tuple[
     return (passed("later indexes", f"all {len(staged.indexes)} are as in the dump; built: {took}"),)
 
 
+def _rows(staged: Staged) -> dict[str, int]:
+    """The rows of each table that were compared with the manifest; none of a set of the cluster's own files."""
+    return {name: table.rows for name, table in staged.data.tables.items()}
+
+
+def _counted(stack: Stack, host: Host) -> dict[str, int]:
+    """The rows of each table of the database that serves, counted one by one."""
+    command = database.query(stack, host.compose, ROWS, purpose="Counting the rows", timeout=HOURS)
+    return dict(json.loads(line) for line in host.processes.run(command).stdout.splitlines() if line)
+
+
 def _running(stack: Stack, host: Host, instance: str) -> tuple[Check, ...]:
     parts: tuple[tuple[str, Ask], ...] = (
         ("instance", lambda: _instance(stack, host, instance)),
@@ -109,16 +123,16 @@ def _running(stack: Stack, host: Host, instance: str) -> tuple[Check, ...]:
     return tuple(check for name, ask in parts for check in asked(name, ask, _REMEDY))
 
 
-def _restored(staged: Staged, proof: StorageProof, lost: tuple[str, ...]) -> tuple[Check, ...]:
+def _restored(staged: Staged, proof: StorageProof, rows: dict[str, int], lost: tuple[str, ...]) -> tuple[Check, ...]:
     """Each of these was compared while the cluster was built; a difference would have ended the drill."""
-    tables, wrong = staged.data.tables, (*(set(proof.missing) - staged.recent), *proof.wrong)
+    wrong = (*(set(proof.missing) - staged.recent), *proof.wrong)
     # A set of the cluster's own files is proved by those; its manifest counts no rows.
-    counted = (
-        f"{sum(table.rows for table in tables.values())} in {len(tables)} tables, their content as in the manifest"
+    compared = (
+        "their content as in the manifest" if staged.data.tables else "counted; the cluster's files were verified"
     )
     files = f"{proof.proved} proved by size and MD5"
     return (
-        passed("rows", counted if tables else "not counted: the cluster's own files were verified"),
+        passed("rows", f"{sum(rows.values())} in {len(rows)} tables, {compared}"),
         passed("sequences", f"{len(staged.data.sequences)}, each where the manifest says"),
         passed("triggers and extensions", f"{staged.data.triggers} and {len(staged.data.extensions)}, as promised"),
         warned("stored files", f"{files}; {len(wrong)} {_THEN}: {'; '.join(lost)}", _REMEDY)

@@ -13,13 +13,15 @@ from chatwoot_ops.errors import CommandFailedError, OpsError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, ENCRYPTED, BackupSet
 from chatwoot_ops.model.stack import DATABASE, Stack
 
+DUMP = f"{DATABASE_ARTIFACT}{ENCRYPTED}"
 
-def closed_problems(backup_set: BackupSet, identity: Identity) -> tuple[str, ...]:
-    """Opens every encrypted artifact to its end; a line for each that this key does not open, or not to its end."""
+
+def closed_problems(backup_set: BackupSet, identity: Identity, *, but: str = "") -> tuple[str, ...]:
+    """Opens every encrypted artifact to its end, `but` one; a line for each that this key does not open so far."""
     return tuple(
         f"{each.name}: {problem}"
         for each in backup_set.encrypted_artifacts
-        if (problem := _problem(backup_set, each.name, identity))
+        if each.name != but and (problem := _problem(backup_set, each.name, identity))
     )
 
 
@@ -34,13 +36,19 @@ def _problem(backup_set: BackupSet, name: str, identity: Identity) -> str:
 
 
 def contents_problem(stack: Stack, host: Host, backup_set: BackupSet, identity: Identity) -> str:
-    """Why pg_restore cannot read the table of contents of an encrypted dump, "" where it can."""
-    dump = Path(backup_set.path) / f"{DATABASE_ARTIFACT}{ENCRYPTED}"
+    """Why an encrypted dump does not open to its end, or pg_restore cannot read its contents, "" where both do.
+
+    It is opened once: pg_restore takes what it needs, and the rest is read after it.
+    """
+    dump = Path(backup_set.path) / DUMP
     try:
         with closing(opened(dump, identity)) as chunks:
             host.processes.feed(commands.piped_contents(stack.images[DATABASE]), chunks)
+            deque(chunks, maxlen=0)
     except OSError as error:
         return f"{dump.name}: cannot be read ({error.strerror})"
     except CommandFailedError as error:
         return f"{dump.name}: {' '.join(error.details)[-200:] or error.message}"
+    except OpsError as error:
+        return f"{dump.name}: {error.message}"
     return ""

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from chatwoot_ops.adapters import age
 from chatwoot_ops.adapters.age import Identity
-from chatwoot_ops.adapters.backup_store import checksum_problems, mark_proved
+from chatwoot_ops.adapters.backup_store import checksum_problems
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_lock import reading
+from chatwoot_ops.adapters.set_notes import mark_proved
 from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import SETTINGS_ARTIFACT, BackupSet
 from chatwoot_ops.model.backup_settings import RECIPIENTS, recipients_in
@@ -44,6 +46,11 @@ def prove_key(place: Place, host: Host, name: str, given: str) -> KeyProved:
     """
     stack = unchecked_stack(place, existing_or_example(place))
     backup_set = store_of(stack).find(name)
+    with reading(backup_set):
+        return _prove(host, backup_set, given)
+
+
+def _prove(host: Host, backup_set: BackupSet, given: str) -> KeyProved:
     title = backup_set.manifest.name
     if not backup_set.encrypted_artifacts:
         remedy = f"Set {RECIPIENTS} ('invoke backup.keys --to FILE --add'), then take a set."

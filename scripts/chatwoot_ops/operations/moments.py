@@ -40,24 +40,31 @@ def source_of_moment(stack: Stack, host: Host, asked: str, set_name: str = LATES
     `asked` is a time with its zone, or latest for all that was archived; with a set's name only that one is used.
     Raises SettingsInvalidError for text that is no time, BackupSetInvalidError naming all that can be reached.
     """
-    moment = None if asked == LATEST else _read(asked)
+    moment = read_moment(asked)
     found = reachable(stack, host)
     if set_name != LATEST:
         wanted = sets_of(stack).find(set_name).path
         found = tuple(span for span in found if span.set.path == wanted)
     span = choose(found, moment)
     if span is None:
-        _refuse(asked, found)
+        refuse_moment(asked, found)
     return _source(stack, host, span, moment)
 
 
-def _refuse(asked: str, found: tuple[Span, ...]) -> NoReturn:
+def refuse_moment(asked: str, found: tuple[Span, ...]) -> NoReturn:
+    """Raises BackupSetInvalidError naming all that can be reached."""
     lines = tuple(map(span_line, found)) or ("nothing: no physical set has a chain of WAL that goes on from it",)
     remedy = "Choose a moment from this list, or a set: --set NAME. Nothing was changed."
     raise BackupSetInvalidError(f"'{asked}' cannot be reached; what can be:", details=lines, remedy=remedy)
 
 
-def _read(asked: str) -> datetime:
+def read_moment(asked: str) -> datetime | None:
+    """The moment that is asked for, None for latest.
+
+    Raises SettingsInvalidError for text that is no time with its zone.
+    """
+    if asked == LATEST:
+        return None
     try:
         return moment_of(asked)
     except ValueError:

@@ -30,7 +30,7 @@ FROM (SELECT c.relname, string_agg(format('t.%I', a.attname), ', ') AS columns F
   WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY c.relname) c ORDER BY c.relname \gexec
 SELECT 'end';
 """
-_END = "end"
+_END, _PURPOSE = "end", "Saving the rows that the source does not have"
 
 
 def refuse_export(stack: Stack, host: Host, path: str) -> None:
@@ -55,9 +55,9 @@ def export_newer(stack: Stack, host: Host, change: Change, source: Source, path:
     """
     if not path:
         return
-    host.reporter.step("Saving the rows that the source does not have")
+    host.reporter.step(_PURPOSE)
     counted: Counter[str] = Counter()
-    with host.processes.session(snapshot_session(stack, host.compose)) as session:
+    with host.processes.session(snapshot_session(stack, host.compose, _PURPOSE)) as session:
         session.send(_ROWS.replace("SINCE", _since(source)))
         session.close()
         write_lines(Path(path), _lines(session, counted))

@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatwoot_ops.adapters.backup_store import checksum_problems
+from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.pulled_set import digest_of
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet
 from chatwoot_ops.model.remote import CLAIM, readable
 from chatwoot_ops.operations.remote import Bucket
+
+# How long it may take from a look at a name to what is written because of it, where the server sees to nothing.
+SETTLED_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,16 @@ class Copy:
     def folder(self) -> str:
         """Where its objects are, without the last slash."""
         return self.bucket.remote.folder(self.set.manifest.instance, self.set.manifest.name)
+
+    @property
+    def owner(self) -> str:
+        """The object that says whose the name is."""
+        return f"{self.folder}/{CLAIM}"
+
+    @property
+    def claim(self) -> str:
+        """What it says where the name is this set's."""
+        return json.dumps({"manifest": hashlib.sha256(self.manifest.encode()).hexdigest()}) + "\n"
 
     @property
     def manifest(self) -> str:
@@ -69,23 +83,28 @@ def require_sound(copy: Copy) -> None:
         raise BackupSetInvalidError(f"The set {copy.set.manifest.name} is damaged", details=problems, remedy=remedy)
 
 
-def claim(copy: Copy) -> None:
+def claim(copy: Copy, host: Host) -> None:
     """The name at the remote belongs to the set with this manifest from here on; two hosts cannot both have it.
 
     Raises BackupSetInvalidError where it belongs to another one, which is not touched.
     """
-    store, owner, manifest = copy.bucket.store, f"{copy.folder}/{CLAIM}", f"{copy.folder}/{MANIFEST}"
-    wanted = json.dumps({"manifest": hashlib.sha256(copy.manifest.encode()).hexdigest()}) + "\n"
+    store, manifest = copy.bucket.store, f"{copy.folder}/{MANIFEST}"
     same = store.text(manifest) in {None, copy.manifest}
-    if same or store.text(owner) is not None:
-        store.put_new(owner, wanted)
-    if store.text(owner) != wanted:
-        text = f"Another set of the name {copy.set.manifest.name} is at {copy.bucket.remote.url} already"
-        remedy = "Two hosts have the same CHATWOOT_INSTANCE_ID: give each its own prefix in BACKUP_REMOTE."
-        raise BackupSetInvalidError(text, details=("It was not touched; its content is another.",), remedy=remedy)
+    unclaimed = same or store.text(copy.owner) is not None
+    if unclaimed and store.put_new(copy.owner, copy.claim) and not store.refuses_another(copy.owner, copy.claim):
+        # Whoever looked before this was written has written by then; whoever looks later sees it.
+        host.clock.sleep(SETTLED_SECONDS)
+    _require_own(copy)
     if not same:
         # Ours, by the claim, and damaged since: it is no set until it is whole again.
         store.remove((manifest,))
+
+
+def _require_own(copy: Copy) -> None:
+    if copy.bucket.store.text(copy.owner) != copy.claim:
+        text = f"Another set of the name {copy.set.manifest.name} is at {copy.bucket.remote.url} already"
+        remedy = "Two hosts have the same CHATWOOT_INSTANCE_ID: give each its own prefix in BACKUP_REMOTE."
+        raise BackupSetInvalidError(text, details=("It was not touched; its content is another.",), remedy=remedy)
 
 
 def absent(copy: Copy) -> list[Artifact]:
@@ -97,9 +116,10 @@ def absent(copy: Copy) -> list[Artifact]:
 def publish(copy: Copy) -> None:
     """Writes the manifest and reads it back: from here on there is a set at the remote.
 
-    Raises CommandFailedError where it is not what was sent.
+    Raises CommandFailedError where it is not what was sent, BackupSetInvalidError where the name is another's by now.
     """
     name = f"{copy.folder}/{MANIFEST}"
+    _require_own(copy)
     copy.bucket.store.put_new(name, copy.manifest)
     if copy.bucket.store.text(name) != copy.manifest:
         raise CommandFailedError("the manifest at the remote is not what was sent")

@@ -7,18 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_lock import nobody_reading
 from chatwoot_ops.adapters.set_notes import finish_removals, lacking, remove_set
 from chatwoot_ops.errors import CommandFailedError, ConfirmationMissingError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.retention import Candidate, Policy, Verdict, decide
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.model.upgrade import WAY_BACK, note_before, parse_way_back
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
-
-BASE = "where the WAL archive goes on from"
-FOREIGN, LINKED, BEFORE_UPGRADE = "of another installation", "a link to elsewhere", "way back of the upgrade"
+from chatwoot_ops.operations.protection import protected
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def planned(stack: Stack) -> Pruned:
     sets = {Path(each.path).name: each for each in store.sets()}
     damaged = {name for name, each in sets.items() if lacking(each) or not _made(each)}
     whole = {name: each for name, each in sets.items() if name not in damaged}
-    verdicts = decide([_candidate(name, each) for name, each in whole.items()], policy, _protected(stack, whole))
+    verdicts = decide([_candidate(name, each) for name, each in whole.items()], policy, protected(stack, whole))
     return Pruned(
         str(store.folder),
         tuple(_pruned(verdict, whole[verdict.name]) for verdict in verdicts),
@@ -104,33 +102,6 @@ def _made(backup_set: BackupSet) -> datetime | None:
         return None
 
 
-def _protected(stack: Stack, sets: dict[str, BackupSet]) -> dict[str, str]:
-    own = stack.settings["CHATWOOT_INSTANCE_ID"]
-    foreign = {name: FOREIGN for name, each in sets.items() if each.manifest.instance != own}
-    linked = {name: LINKED for name, each in sets.items() if Path(each.path).is_symlink()}
-    note = note_of_the_way_back(stack)
-    noted = {name: BEFORE_UPGRADE for name, each in sets.items() if note and each.manifest.note.startswith(note)}
-    return {**_base_of_the_archive(stack, sets), **noted, **linked, **foreign}
-
-
-def _base_of_the_archive(stack: Stack, sets: dict[str, BackupSet]) -> dict[str, str]:
-    physical = [(each.manifest.sequence, name) for name, each in sets.items() if each.manifest.physical]
-    return {max(physical)[1]: BASE} if physical and stack.archives else {}
-
-
-def note_of_the_way_back(stack: Stack) -> str:
-    """How the note of the set begins that the last upgrade made first, "" where there was none.
-
-    A way back that cannot be read may be of any upgrade: then the sets of all of them stay.
-    """
-    try:
-        return note_before(parse_way_back((stack.state_folder / WAY_BACK).read_text(encoding="utf-8")).target)
-    except FileNotFoundError:
-        return ""
-    except (OSError, ValueError, TypeError):
-        return note_before("")
-
-
 def prune(stack: Stack, host: Host, *, yes: bool = False, resume: Journal | None = None) -> Pruned:
     """Removes the sets that no rule keeps, once they were shown and it was confirmed.
 
@@ -142,11 +113,20 @@ def prune(stack: Stack, host: Host, *, yes: bool = False, resume: Journal | None
         _finish_what_was_begun(stack, change)
         # Seen anew under the lock: what was marked, or became the last verified one meanwhile, stays.
         plan = planned(stack)
-        removed = tuple(each.name for each in plan.going if each.name in shown)
-        for name in removed:
-            change.step("remove-set", f"Removing {name}", name=name)
-            remove_set(Path(plan.folder) / name)
+        going = (each.name for each in plan.going if each.name in shown)
+        removed = tuple(name for name in going if _remove(Path(plan.folder) / name, change))
     return replace(plan, removed=removed)
+
+
+def _remove(folder: Path, change: Change) -> bool:
+    """Removes a set, unless a task began to read it a moment ago."""
+    with nobody_reading(folder) as why:
+        if why:
+            change.host.reporter.note(f"{folder.name} stays: {why}")
+            return False
+        change.step("remove-set", f"Removing {folder.name}", name=folder.name)
+        remove_set(folder)
+        return True
 
 
 def agreed(plan: Pruned, host: Host, *, yes: bool, resume: Journal | None) -> tuple[str, ...]:

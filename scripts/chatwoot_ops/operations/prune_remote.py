@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from chatwoot_ops.adapters.backup_store import mark_off_site
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_notes import mark_off_site_ended
 from chatwoot_ops.model.backup_set import BackupSet
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.retention import Candidate, decide
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import store_of
-from chatwoot_ops.operations.changing import changing
-from chatwoot_ops.operations.prune import (
-    BEFORE_UPGRADE,
-    Pruned,
-    PrunedSet,
-    agreed,
-    note_of_the_way_back,
-    policy_of,
-)
-from chatwoot_ops.operations.remote import RemoteSet, list_remote, open_bucket
+from chatwoot_ops.operations.changing import Change, changing
+from chatwoot_ops.operations.protection import BASE, BEFORE_UPGRADE, note_of_the_way_back
+from chatwoot_ops.operations.prune import Pruned, PrunedSet, agreed, policy_of
+from chatwoot_ops.operations.remote import Bucket, RemoteSet, list_remote, open_bucket
+from chatwoot_ops.operations.remote_chains import prune_chains
 
 
 def planned_remote(stack: Stack, host: Host) -> Pruned:
@@ -35,6 +30,9 @@ def planned_remote(stack: Stack, host: Host) -> Pruned:
     here = {each.manifest.name: each for each in store_of(stack).sets()}
     note = note_of_the_way_back(stack)
     protected = {name: BEFORE_UPGRADE for name, each in mine.items() if note and each.manifest.note.startswith(note)}
+    physical = [(each.manifest.sequence, name) for name, each in mine.items() if each.manifest.physical]
+    if physical and stack.archives:
+        protected[max(physical)[1]] = BASE
     verdicts = decide([_candidate(each, here.get(name)) for name, each in mine.items()], policy, protected)
     sets = (
         PrunedSet(each.name, mine[each.name].manifest.created, mine[each.name].size, each.kept_by) for each in verdicts
@@ -71,11 +69,22 @@ def prune_remote(stack: Stack, host: Host, *, yes: bool = False, resume: Journal
         for name in removed:
             change.step("remove-copy", f"Removing the copy of {name}", name=name)
             bucket.remove_copy(own, name)
-            _forget(here, name)
+            _forget(here, name, host.clock.stamp())
+        _prune_wal(change, bucket, own, plan, removed)
     return replace(plan, removed=removed)
 
 
-def _forget(here: tuple[BackupSet, ...], name: str) -> None:
+def _prune_wal(change: Change, bucket: Bucket, own: str, plan: Pruned, removed: tuple[str, ...]) -> None:
+    """Removes the WAL that no set there needs any more; none while one of them cannot be read: it may need it."""
+    if set(plan.damaged) - {f"{own}/{name}" for name in removed}:
+        return
+    change.step("remove-wal", "Looking for WAL that no copy needs any more")
+    kept = (bucket.manifest(own, each.name) for each in plan.sets if each.name not in removed)
+    if gone := prune_chains(bucket, own, kept):
+        change.host.reporter.note(f"{gone} segments of WAL removed that no copy needs any more")
+
+
+def _forget(here: tuple[BackupSet, ...], name: str, at: str) -> None:
     for each in here:
         if each.manifest.name == name:
-            mark_off_site(each, "")
+            mark_off_site_ended(each, at)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatwoot_ops.adapters.backup_store import mark_off_site
 from chatwoot_ops.adapters.env_file import EnvFile
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.pulled_set import PulledSet
+from chatwoot_ops.adapters.set_notes import mark_off_site, off_site_note
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError, PreflightFailedError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact, BackupSet, Manifest
 from chatwoot_ops.model.journal import Journal
@@ -48,7 +47,7 @@ def open_for_pull(place: Place, host: Host, settings: str = "") -> Stack:
         stack = with_remote(open_with(place, host), {key: given[key] for key in REMOTE_SETTINGS if key in given})
     else:
         stack = unchecked_stack(place, EnvFile(place.env_file, "", given, (), 0))
-    host.processes.secrets = tuple(stack.settings.secrets().values())
+    host.processes.secrets = (*host.processes.secrets, *stack.settings.secrets().values())
     problems = remote_problems(stack.settings)
     if problems:
         remedy = "Correct them where they come from: .env, the file of --settings, or the environment."
@@ -71,54 +70,61 @@ def pull(
     with changing(stack, host, "pull", options, resume=resume) as change, host.timed() as spent:
         change.step("find", f"Looking for the set at {bucket.remote.url}")
         instance, found = find_remote(bucket, stack.settings["CHATWOOT_INSTANCE_ID"], name)
-        manifest = bucket.manifest(instance, found)
-        path, fetched = _present(stack, bucket, manifest) or _fetch(stack, host, bucket, manifest, change)
+        manifest, text = bucket.manifest_as_written(instance, found)
+        path, fetched = _present(stack, manifest, text) or _fetch(stack, host, bucket, manifest, text, change)
     return Pulled(store_of(stack).find(str(path)), fetched, round(spent[0], 1))
 
 
-def _present(stack: Stack, bucket: Bucket, manifest: Manifest) -> tuple[Path, int] | None:
+def _present(stack: Stack, manifest: Manifest, written: str) -> tuple[Path, int] | None:
     path = stack.backup_folder / manifest.name
     if not path.exists():
         return None
     mine = (path / MANIFEST).read_text(encoding="utf-8", errors="replace") if (path / MANIFEST).is_file() else ""
-    if mine == bucket.manifest_text(manifest.instance, manifest.name):
+    if mine == written:
         return path, 0
     text = f"Another set of the name {manifest.name} is in {stack.backup_folder} already"
     raise BackupSetInvalidError(text, remedy="Move it elsewhere, then run this again. Nothing was changed.")
 
 
-def _fetch(stack: Stack, host: Host, bucket: Bucket, manifest: Manifest, change: Change) -> tuple[Path, int]:
+def _fetch(  # noqa: PLR0917 - one story, told once
+    stack: Stack, host: Host, bucket: Bucket, manifest: Manifest, written: str, change: Change
+) -> tuple[Path, int]:
     pulled = PulledSet(stack.backup_folder, manifest.name)
     missing = [each for each in manifest.artifacts if not pulled.has(each)]
     size = sum(each.size for each in missing)
-    _require_room(stack, host, size)
+    require_room(host, stack.backup_folder, size)
     change.step("fetch", f"Fetching {show_size(size)} from {bucket.remote.url}", partial=manifest.name)
     try:
         pulled.begin()
-        _fetch_artifacts(host, bucket, manifest, pulled, missing)
+        fetch_artifacts(host, bucket, manifest, pulled, missing)
         change.step("seal", "Sealing the set")
-        path = pulled.seal(bucket.manifest_text(manifest.instance, manifest.name))
+        path = pulled.seal(written)
     except OSError as error:
         remedy = "Free some room or set BACKUP_FOLDER; what arrived stays, run this again."
         text = f"Cannot write the set to {stack.backup_folder}: {error.strerror}"
         raise CommandFailedError(text, remedy=remedy) from error
     where = f"{bucket.remote.url}/{manifest.instance}/{manifest.name}"
-    mark_off_site(store_of(stack).find(str(path)), json.dumps({"at": host.clock.stamp(), "remote": where}) + "\n")
+    mark_off_site(store_of(stack).find(str(path)), off_site_note(host.clock.stamp(), where))
     return path, size
 
 
-def _require_room(stack: Stack, host: Host, size: int) -> None:
-    free = host.machine.free_disk(stack.backup_folder)
+def require_room(host: Host, folder: Path, size: int) -> None:
+    """Raises PreflightFailedError unless so many bytes of a set can be written to this folder, and some more."""
+    free = host.machine.free_disk(folder)
     if free < size + SPARE_BYTES:
-        text = f"{show_size(free)} free in {stack.backup_folder}, the set needs {show_size(size + SPARE_BYTES)}"
+        text = f"{show_size(free)} free in {folder}, the set needs {show_size(size + SPARE_BYTES)}"
         raise PreflightFailedError(
             "There is no room for the set", details=(text,), remedy="Free some, or set BACKUP_FOLDER."
         )
 
 
-def _fetch_artifacts(
-    host: Host, bucket: Bucket, manifest: Manifest, pulled: PulledSet, missing: list[Artifact]
+def fetch_artifacts(
+    host: Host, bucket: Bucket, manifest: Manifest, pulled: PulledSet, missing: Iterable[Artifact]
 ) -> None:
+    """Fetches these artifacts of a set, each compared with its manifest.
+
+    Raises BackupSetInvalidError naming what is damaged at the remote, which is not kept here.
+    """
     folder, problems = bucket.remote.folder(manifest.instance, manifest.name), []
     for each in missing:
         host.reporter.step(f"Fetching {each.name} ({show_size(each.size)})")
@@ -129,18 +135,10 @@ def _fetch_artifacts(
         raise BackupSetInvalidError(text, details=tuple(filter(None, problems)), remedy=remedy)
 
 
-def brought_near(place: Place, host: Host, where: Mapping[str, str], settings: str) -> tuple[Mapping[str, str], str]:
-    """A restore's source and settings file, the set fetched where it is to come from off-site, also for a dry run.
-
-    A settings file that only leads to the remote has done its work then. Raises SettingsInvalidError for two sources.
-    """
-    if not where.get("remote"):
-        return where, settings
-    if where["dump"]:
-        raise SettingsInvalidError("A restore has one source: --dump or --from-remote", remedy="Nothing was changed.")
-    path = pull(place, host, where["set"], settings).set.path
+def settings_of_data(settings: str) -> str:
+    """The settings file again where it holds those that data was made with, "" where it only leads to the remote."""
     given = read_text_values(given_settings(Given(settings=settings), Path())) if settings else {}
-    return {**where, "set": path}, settings if given.get("SECRET_KEY_BASE") else ""
+    return settings if given.get("SECRET_KEY_BASE") else ""
 
 
 def finish_pull(place: Place, _: Stack, host: Host, journal: Journal) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from chatwoot_ops.adapters.backup_store import mark_off_site
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.errors import BackupFailedError, BackupSetInvalidError, CommandFailedError, OpsError
+from chatwoot_ops.adapters.set_lock import reading
+from chatwoot_ops.adapters.set_notes import mark_off_site, off_site_note
+from chatwoot_ops.errors import (
+    BackupFailedError,
+    BackupSetInvalidError,
+    CommandFailedError,
+    OpsError,
+    SettingsInvalidError,
+)
 from chatwoot_ops.model.backup_set import MANIFEST, Artifact
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.remote import OFF_SITE
@@ -28,11 +34,15 @@ from chatwoot_ops.operations.off_site_copy import (
 )
 from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.remote import open_bucket
+from chatwoot_ops.operations.wal_push import WalPushed, push_wal
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A set that was read back off-site now: bytes that were sent, of how many, and what an operator must know."""
+    """A set that was read back off-site now: bytes that were sent, of how many, and what an operator must know.
+
+    `wal` is what of the WAL archive was brought there with it.
+    """
 
     name: str
     remote: str
@@ -40,6 +50,7 @@ class Pushed:
     size: int
     seconds: float
     warnings: tuple[str, ...]
+    wal: WalPushed = field(default_factory=WalPushed)
 
 
 def back_up_off_site(
@@ -59,22 +70,28 @@ def back_up_off_site(
 def push(stack: Stack, host: Host, name: str = "latest", *, resume: Journal | None = None) -> Pushed:
     """Brings a set off-site; what is there already, in it or in another set, is not sent again, but read back.
 
-    Raises BackupSetInvalidError when the set is damaged here, or another one of its name is there; BackupFailedError
-    when the copy could not be made or is not what was sent. The set here stays as it is either way.
+    The finished WAL that goes on from the sets there goes with it. Raises BackupSetInvalidError when the set is damaged
+    here, or another one of its name is there; BackupFailedError when the copy could not be made or is not what was
+    sent. The set here stays as it is either way.
     """
     bucket, store = open_bucket(stack, host), store_of(stack)
     found = store.find(name)
     copy = Copy(bucket, found, twins_of(bucket, found, store.sets()))
-    with changing(stack, host, "push", {"set": copy.set.path}, resume=resume) as change, host.timed() as spent:
+    with (
+        reading(copy.set),
+        changing(stack, host, "push", {"set": copy.set.path}, resume=resume) as change,
+        host.timed() as spent,
+    ):
         try:
             sent, said = _push(copy, host, change)
         except BackupSetInvalidError:
             raise
         except (OSError, OpsError) as error:
             raise _not_off_site(copy, error) from error
+        wal = push_wal(stack, host, change, copy.bucket)
     manifest = copy.set.manifest
     where = f"{copy.bucket.remote.url}/{manifest.instance}/{manifest.name}"
-    return Pushed(manifest.name, where, sent, copy.set.size, round(spent[0], 1), said)
+    return Pushed(manifest.name, where, sent, copy.set.size, round(spent[0], 1), said, wal)
 
 
 def _push(copy: Copy, host: Host, change: Change) -> tuple[int, tuple[str, ...]]:
@@ -82,14 +99,14 @@ def _push(copy: Copy, host: Host, change: Change) -> tuple[int, tuple[str, ...]]
     change.step("check", f"Checking {name} before it is sent", set=name)
     require_sound(copy)
     change.step("send", f"Sending {show_size(copy.set.size)} to {url}", folder=copy.folder)
-    claim(copy)
+    claim(copy, host)
     sent = sum(0 if copy.copied(artifact) else _send(copy, host, artifact) for artifact in absent(copy))
     change.step("read-back", "Reading the copy back")
     again = _read_back(copy, host)
     change.step("publish", "Writing the manifest of the copy")
     publish(copy)
     change.step("mark", "Noting that the set is off-site")
-    note = json.dumps({"at": host.clock.stamp(), "remote": f"{url}/{copy.set.manifest.instance}/{name}"}) + "\n"
+    note = off_site_note(host.clock.stamp(), f"{url}/{copy.set.manifest.instance}/{name}")
     store.put(f"{copy.folder}/{OFF_SITE}", note)
     mark_off_site(copy.set, note)
     return sent, (*again, *abandoned(copy), *warnings(copy))
@@ -129,6 +146,19 @@ def _not_off_site(copy: Copy, error: OSError | OpsError) -> BackupFailedError:
     cure = getattr(error, "remedy", "")
     remedy = f"{cure} The set is kept here: type 'invoke push --set {name}', what is there already is not sent again."
     return BackupFailedError(f"The set {name} is not off-site: {why}", details=details, remedy=remedy.lstrip())
+
+
+def push_archive(stack: Stack, host: Host, *, resume: Journal | None = None) -> WalPushed:
+    """Brings the finished WAL off-site, and no set.
+
+    Raises SettingsInvalidError where nothing is archived, BackupFailedError when it could not be brought.
+    """
+    # One that was cut off is ended also where the archive was switched off since.
+    if not stack.archives and resume is None:
+        raise SettingsInvalidError("WAL_ARCHIVE is off: there is no WAL to bring", remedy="Nothing was changed.")
+    bucket = open_bucket(stack, host)
+    with changing(stack, host, "push-wal", resume=resume) as change:
+        return push_wal(stack, host, change, bucket)
 
 
 def finish_push(_: Place, stack: Stack, host: Host, journal: Journal) -> None:

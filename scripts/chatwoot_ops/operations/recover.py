@@ -15,6 +15,7 @@ from chatwoot_ops.operations import recover_sets
 from chatwoot_ops.operations.administrator import Applicant
 from chatwoot_ops.operations.backup_keys import finish_keys
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
+from chatwoot_ops.operations.drill_remote import drop_fetched
 from chatwoot_ops.operations.finish_restore import finish_restore, with_identity
 from chatwoot_ops.operations.indexes import BUILD
 from chatwoot_ops.operations.migrate import migrate_again
@@ -49,7 +50,7 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     stack = unchecked_stack(place, existing_or_example(place))
     journal = store_of(stack, host).read()
     if journal is None:
-        return _nothing_cut_off(sweep(host) if finish or undo else ())
+        return _nothing_cut_off(_swept(stack, host) if finish or undo else ())
     if finish and undo:
         raise StackLockedError("Choose one of --finish and --undo", remedy="Nothing was changed.")
     name = journal.opening.operation
@@ -70,6 +71,11 @@ def recover(place: Place, host: Host, *, finish: bool = False, undo: bool = Fals
     result = action(place, stack, host, with_identity(journal, identity))
     text = f"'{name}' was {'finished' if finish else 'undone'}.{_made_password(result)}"
     return Recovered(name, journal.last_step, ended=True, text=text)
+
+
+def _swept(stack: Stack, host: Host) -> tuple[str, ...]:
+    drop_fetched(stack)
+    return sweep(host)
 
 
 def _nothing_cut_off(swept: tuple[str, ...]) -> Recovered:

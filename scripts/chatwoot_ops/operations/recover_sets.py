@@ -16,8 +16,9 @@ from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.prune import prune, undo_prune
 from chatwoot_ops.operations.prune_remote import prune_remote
 from chatwoot_ops.operations.pulling import finish_pull, undo_pull
-from chatwoot_ops.operations.pushing import finish_push
+from chatwoot_ops.operations.pushing import finish_push, push_archive
 from chatwoot_ops.operations.schedule_install import install_schedule, undo_schedule
+from chatwoot_ops.operations.wal_pull import end_pull_wal
 
 Action = Callable[[Place, Stack, Host, Journal], object]
 
@@ -56,6 +57,10 @@ FINISH: dict[str, Action] = {
     "undo-backup": _undo_backup,
     "push": finish_push,
     "undo-push": close,
+    "push-wal": lambda _, stack, host, journal: push_archive(stack, host, resume=journal),
+    "undo-push-wal": close,
+    "pull-wal": end_pull_wal,
+    "undo-pull-wal": end_pull_wal,
     "pull": finish_pull,
     "undo-pull": undo_pull,
     "prune-remote": lambda _, stack, host, journal: prune_remote(stack, host, resume=journal),
@@ -71,6 +76,7 @@ UNDO: dict[str, Action] = {
     **FINISH,
     "backup": _undo_backup,
     "push": close,
+    "push-wal": close,
     "prune-remote": close,
     "pull": undo_pull,
     "keep": close,

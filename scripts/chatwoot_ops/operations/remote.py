@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.errors import BackupSetInvalidError, SettingsInvalidError
+from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError, SettingsInvalidError
 from chatwoot_ops.model.backup_set import MANIFEST, Manifest
 from chatwoot_ops.model.manifest import parse_manifest
 from chatwoot_ops.model.remote import CLAIM, OFF_SITE, Remote, RemoteObjects, grouped, remote_of
@@ -51,12 +51,22 @@ class Bucket:
         """What lies below the prefix, by instance and set."""
         return grouped(self.remote.folder(), self.store.sizes(self.remote.folder()))
 
+    def groups_of(self, instance: str) -> tuple[RemoteObjects, ...]:
+        """The same of one installation."""
+        return grouped(self.remote.folder(), self.store.sizes(self.remote.folder(instance)))
+
     def remove_copy(self, instance: str, name: str) -> None:
-        """Removes a set's copy, the manifest first: cut off in between, what is left is no set."""
+        """Removes a set's copy, the manifest first: cut off in between, what is left is no set.
+
+        Raises CommandFailedError where the server says that it removed the manifest and has it still.
+        """
         folder = self.remote.folder(instance, name)
-        first = (f"{folder}/{MANIFEST}", f"{folder}/{OFF_SITE}")
-        rest = [each for each in self.store.sizes(folder) if each not in {*first, f"{folder}/{CLAIM}"}]
-        self.store.remove((*first, *rest, f"{folder}/{CLAIM}"))
+        self.store.remove((f"{folder}/{MANIFEST}", f"{folder}/{OFF_SITE}"))
+        left = self.store.sizes(folder)
+        if f"{folder}/{MANIFEST}" in left:
+            remedy = "Nothing else of it was removed. Look at the bucket's rules: it may keep what is removed."
+            raise CommandFailedError(f"The copy of {name} is there although the server removed it", remedy=remedy)
+        self.store.remove((*(each for each in left if each != f"{folder}/{CLAIM}"), f"{folder}/{CLAIM}"))
 
     def manifest_text(self, instance: str, name: str) -> str:
         """The manifest of a set as it was written, "" where there is none."""
@@ -67,14 +77,19 @@ class Bucket:
 
         Raises BackupSetInvalidError where it is absent, damaged, or names another set than the one it lies with.
         """
-        found = parse_manifest(self.manifest_text(instance, name))
+        return self.manifest_as_written(instance, name)[0]
+
+    def manifest_as_written(self, instance: str, name: str) -> tuple[Manifest, str]:
+        """The same with its text, of one reading: another one may bring something else."""
+        text = self.manifest_text(instance, name)
+        found = parse_manifest(text)
         if (found.instance, found.name) != (instance, name):
             raise BackupSetInvalidError(f"The manifest of {name} at the remote is that of {found.name}")
-        return found
+        return found, text
 
 
-def open_bucket(stack: Stack, host: Host) -> Bucket:
-    """The bucket that the settings name.
+def open_bucket(stack: Stack, host: Host, *, quick: bool = False) -> Bucket:
+    """The bucket that the settings name; with `quick` one that is given up within seconds when it does not answer.
 
     Raises SettingsInvalidError where they name none.
     """
@@ -82,7 +97,7 @@ def open_bucket(stack: Stack, host: Host) -> Bucket:
     if remote is None:
         remedy = "Set BACKUP_REMOTE and its credentials: docs/how-to/off-site.md. Nothing was changed."
         raise SettingsInvalidError("No place for off-site copies is set", remedy=remedy)
-    return Bucket(remote, host.remotes.open(remote))
+    return Bucket(remote, host.remotes.open(remote, quick=quick))
 
 
 def list_remote(stack: Stack, host: Host) -> RemoteBackups:

@@ -8,6 +8,7 @@ from functools import partial
 
 from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.set_lock import reading
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import ConfirmationMissingError, OpsError
 from chatwoot_ops.model.cluster import LOGICAL, PHYSICAL
@@ -21,10 +22,10 @@ from chatwoot_ops.operations.encryption import identity_for, identity_of
 from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.lost_files import files_told
 from chatwoot_ops.operations.moments import named_source
+from chatwoot_ops.operations.nearing import brought_near, opened_near
 from chatwoot_ops.operations.newer_rows import export_newer, refuse_export
 from chatwoot_ops.operations.opened_sets import opened_source, require_room_to_open
-from chatwoot_ops.operations.opening import Place, open_with
-from chatwoot_ops.operations.pulling import brought_near
+from chatwoot_ops.operations.opening import Place
 from chatwoot_ops.operations.readying import make_ready
 from chatwoot_ops.operations.restore_result import Restored, RestoreOptions
 from chatwoot_ops.operations.restore_settings import (
@@ -57,23 +58,33 @@ def intended_restore(place: Place, host: Host, where: Mapping[str, str], options
 
     Raises what restore raises before it touches anything.
     """
-    where, settings = brought_near(place, host, where, options.settings)
-    options = replace(options, settings=settings)
-    stack = open_with(place, host)
+    with brought_near(place, host, where, options.settings) as (near, settings):
+        return _intended(place, host, near, replace(options, settings=settings))
+
+
+def _intended(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Intended:
+    stack = opened_near(place, host, where, None, options.identity)
     source = named_source(stack, host, where)
-    keys = fitting_keys(stack, host, source, options, opener(host, source, options))
+    with reading(source.set):
+        keys = fitting_keys(stack, host, source, options, opener(host, source, options), dry=True)
+        loss = loss_of_restore(stack, host, source)
     brought = (f"keys of the source into .env: {', '.join(sorted(keys))}",) if keys else ()
-    return Intended((f"{source.name} in place of the running data", *brought, *loss_of_restore(stack, host, source)))
+    return Intended((f"{source.name} in place of the running data", *brought, *loss))
 
 
 def restore_from(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     """The same, from a dump where one is named, else from a set; on an empty machine the settings are brought first."""
-    where, settings = brought_near(place, host, where, options.settings)
-    options = replace(options, settings=settings)
+    with brought_near(place, host, where, options.settings) as (near, settings):
+        return _restore_near(place, host, near, replace(options, settings=settings))
+
+
+def _restore_near(place: Place, host: Host, where: Mapping[str, str], options: RestoreOptions) -> Restored:
     identity = identity_of(host, options.identity) if not place.env_file.exists() else None
-    identity = bring_settings(place, host, Given(where["set"], identity, settings), ask=not where["dump"])
-    stack = open_with(place, host)
-    return restore(stack, host, named_source(stack, host, where), options, identity=identity)
+    identity = bring_settings(place, host, Given(where["set"], identity, options.settings), ask=not where["dump"])
+    stack = opened_near(place, host, where, identity, options.identity)
+    source = named_source(stack, host, where)
+    with reading(source.set):
+        return restore(stack, host, source, options, identity=identity)
 
 
 def restore(
@@ -117,12 +128,16 @@ def opener(host: Host, source: Source, options: RestoreOptions) -> Identity | No
 
 
 def fitting_keys(
-    stack: Stack, host: Host, source: Source, options: RestoreOptions, identity: Identity | None
+    stack: Stack, host: Host, source: Source, options: RestoreOptions, identity: Identity | None, *, dry: bool = False
 ) -> dict[str, str]:
-    """The keys that the source brings with it, once it was verified and found to fit this stack."""
+    """The keys that the source brings with it, once it was verified and found to fit this stack.
+
+    What is encrypted is opened to its end here only for a `dry` run: else it is opened next, into the work folder.
+    """
     if source.set is not None:
         host.reporter.step(f"Verifying {source.name}")
-        require_whole(stack, host, source.set, identity)
+        opened_next = source.set.manifest.encryption.whole and not dry
+        require_whole(stack, host, source.set, None if opened_next else identity)
         require_room_to_open(stack, host, source.set)
     set_name = source.set.path if source.set else ""
     keys = keys_given(stack, Given(set_name, identity, options.settings))
@@ -151,15 +166,12 @@ def _restore(  # noqa: PLR0917 - one story, told once
     try:
         staged = build_cluster(stack, host, source, change, cluster, migrate=options.migrate)
         placed = restore_files(stack, host, source, change, staged)
+        _bring_keys(stack, change, keys)
     except BaseException as error:
         drop_staged(stack, host, change.opening.id, cluster)
         if isinstance(error, OpsError):
             raise old_serves(error) from error
         raise
-    save_settings(stack, BEFORE_RESTORE)
-    if keys:
-        change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
-        write_keys(stack, keys)
     save = partial(export_newer, stack, host, change, source, options.export_newer)
     away = swap_in(stack, host, change, cluster, previous, migrate=options.migrate, save=save)
     rows = sum(table.rows for table in staged.data.tables.values())
@@ -168,3 +180,10 @@ def _restore(  # noqa: PLR0917 - one story, told once
     notes = told(stack, "restore", files)
     restored = Restored(source.name, len(staged.data.tables), rows, placed.proof, opened, 0.0, away, notes, kind, files)
     return _Serving(restored, f"clusters/{cluster}", previous, staged.indexes)
+
+
+def _bring_keys(stack: Stack, change: Change, keys: dict[str, str]) -> None:
+    save_settings(stack, BEFORE_RESTORE)
+    if keys:
+        change.step("keys", "Putting the data's keys into .env", names=sorted(keys))
+        write_keys(stack, keys)

@@ -23,7 +23,7 @@ from chatwoot_ops.operations.database import HIGH, ask_database
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved
 from chatwoot_ops.operations.smoke import require_smoke, smoke
-from chatwoot_ops.operations.swapping import drop_staged, put_back
+from chatwoot_ops.operations.swapping import drop_staged, put_back, start_data
 from chatwoot_ops.operations.upgrade import Move, clean_up, customers_wrote, serve, upgrade
 from chatwoot_ops.operations.upgrade_plan import moved_to
 
@@ -119,6 +119,9 @@ def undo_upgrade(stack: Stack, host: Host, journal: Journal) -> None:
             host.processes.run(compose.stop(stack, host.compose, RAILS))
             put_back(stack, host, str(stopped["previous"]), BEFORE_UPGRADE)
             drop_staged(stack, host, journal.opening.id, str(stopped["cluster"]))
+            # One that was cut off at its very end had noted a way back already: there is none to go.
+            drop_saved(stack, WAY_BACK)
+            drop_saved(stack, BEFORE_UPGRADE)
         store_of(stack).drop_partials()
 
 
@@ -128,6 +131,9 @@ def _way_back_of(journal: Journal) -> WayBack:
 
 
 def _refuse_loss(stack: Stack, host: Host, journal: Journal, way_back: WayBack) -> None:
+    if journal.reached("start"):
+        # Where the engine died or the machine was cut off, the database that is asked may be down.
+        start_data(stack, host)
     wrote = customers_wrote(stack, host, journal, way_back)
     if wrote:
         text = f"Customers wrote to the new release ({wrote}); undoing the upgrade would lose that"

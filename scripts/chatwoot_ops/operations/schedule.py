@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.commands.schedule import TASKS
+from chatwoot_ops.commands.schedule import TASKS, setting_of
 from chatwoot_ops.errors import PreflightFailedError
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.timetable import JITTER_MINUTES, Times, jitter, next_runs, parse_times
@@ -42,7 +42,7 @@ class Schedule:
 
 def times_of(stack: Stack) -> dict[str, Times]:
     """The tasks that are scheduled."""
-    found = ((task, parse_times(stack.settings[f"{task.upper()}_SCHEDULE"])) for task in TASKS)
+    found = ((task, parse_times(stack.settings[setting_of(task)])) for task in TASKS)
     return {task: times for task, times in found if times}
 
 
@@ -95,7 +95,7 @@ def show_schedule(stack: Stack, host: Host, changes: tuple[str, ...] = ()) -> Sc
 
 
 def _scheduled(stack: Stack, host: Host, task: str) -> ScheduledTask:
-    text = stack.settings[f"{task.upper()}_SCHEDULE"]
+    text = stack.settings[setting_of(task)]
     times = parse_times(text)
     if times is None:
         return ScheduledTask(task, text, (), 0)

@@ -85,7 +85,8 @@ def _run(stack: Stack, host: Host, begun: RunNote, each_line: Callable[[str], No
 def _task(stack: Stack, host: Host, task: str, each_line: Callable[[str], None]) -> int:
     host.clock.wait_until(lambda: not is_held(stack.project), timeout=WAIT_SECONDS, interval=LOOK_EVERY_SECONDS)
     python, repository = host.compose.with_name("python"), stack.compose_folder.parents[2]
-    return host.processes.stream(scheduled_task(python, repository, stack.env_file, task), each_line)
+    flags = ("--from-remote",) if task == "drill" and stack.settings["DRILL_SOURCE"] == "remote" else ()
+    return host.processes.stream(scheduled_task(python, repository, stack.env_file, task, *flags), each_line)
 
 
 def _tell(stack: Stack, host: Host, ended: RunNote) -> None:

@@ -8,7 +8,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.errors import ChecksFailedError
 from chatwoot_ops.model.check import Check, failures
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.operations.probes import data, web, worker
+from chatwoot_ops.operations.probes import data, wal, web, worker
 from chatwoot_ops.operations.probes.asking import asked, identity
 from chatwoot_ops.operations.probes.cable import cable
 from chatwoot_ops.operations.probes.services import services
@@ -29,6 +29,7 @@ def smoke(stack: Stack, host: Host, *, quick: bool = False) -> tuple[Check, ...]
         ("API token and live updates", lambda: _as_administrator(stack, host)),
         ("worker", lambda: _worker(stack, host, quick=quick)),
         ("database", lambda: data.database(stack, host)),
+        ("writes", lambda: wal.writes(stack, host)),
         ("storage", lambda: data.storage(stack, host)),
         ("CORS", lambda: web.cors(stack, host)),
         ("webhook to KGC", lambda: webhooks(stack, host)),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chatwoot_ops.adapters.backup_store import BackupStore
-from chatwoot_ops.adapters.certificate_store import CertificateStore
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.lock import is_held
 from chatwoot_ops.errors import OpsError
@@ -20,6 +18,7 @@ from chatwoot_ops.operations.containers import Container, containers_of
 from chatwoot_ops.operations.database import database_state, versions_of_image
 from chatwoot_ops.operations.images import fake_release
 from chatwoot_ops.operations.indexes import missing_indexes
+from chatwoot_ops.operations.known import Known, look_at
 from chatwoot_ops.operations.volumes import volume_sizes
 from chatwoot_ops.operations.wal import archive_line
 
@@ -55,7 +54,7 @@ def status(stack: Stack, host: Host) -> Status:
     Raises CommandFailedError only when the engine itself does not answer.
     """
     services = containers_of(stack, host)
-    sizes = volume_sizes(host)
+    sizes, known = volume_sizes(host), look_at(stack)
     return Status(
         project=stack.project,
         release=stack.settings["CHATWOOT_RELEASE"] or stack.images[RAILS],
@@ -67,21 +66,20 @@ def status(stack: Stack, host: Host) -> Status:
         volumes={name: sizes.get(name, "not there") for name in stack.volumes.values()},
         pending_migrations=_pending(stack, host),
         cut_off=cut_off(stack, host),
-        last_backup=_last_backup(stack, host),
-        last_drill=_last_drill(stack, host),
+        last_backup=_last_backup(stack, host, known),
+        last_drill=_last_drill(host, known),
         archive=archive_line(stack, host),
         healthy={each.service for each in services if each.well} == set(stack.services),
-        checks=budget_checks(stack, host),
+        checks=budget_checks(stack, host, known),
         missing_indexes=_missing(stack, host),
     )
 
 
-def _last_backup(stack: Stack, host: Host) -> str:
+def _last_backup(stack: Stack, host: Host, known: Known) -> str:
     """Name and age of the newest sealed set, when it was verified and brought off-site; "" where there is none."""
-    sets = BackupStore(stack.backup_folder).sets()
-    if not sets:
-        return ""
-    newest = sets[-1]
+    if not known.sets:
+        return f"unknown: {known.unread}" if known.unread else ""
+    newest = known.sets[-1]
     facts = [f"{newest.manifest.name}, {age_in_hours(newest, host)} hours old"]
     facts.append(f"verified {newest.verified} ({newest.how})" if newest.verified else "never verified")
     if stack.settings["BACKUP_REMOTE"]:
@@ -89,11 +87,10 @@ def _last_backup(stack: Stack, host: Host) -> str:
     return ", ".join(facts)
 
 
-def _last_drill(stack: Stack, host: Host) -> str:
+def _last_drill(host: Host, known: Known) -> str:
     """Set, age and result of the last drill, "" where there was none; a certificate that cannot be read is said."""
-    store = CertificateStore(stack.state_folder)
-    unread = tuple(f"{name} cannot be read as a certificate" for name in store.damaged())
-    told = tuple(_drilled(each, host) for each in store.certificates()[-1:])
+    unread = tuple(f"{name} cannot be read as a certificate" for name in known.torn)
+    told = tuple(_drilled(each, host) for each in known.certificates[-1:])
     return "; ".join((*told, *unread))
 
 

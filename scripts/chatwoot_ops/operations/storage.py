@@ -71,12 +71,12 @@ def files_in_archive(archive: IO[bytes]) -> Iterator[tuple[str, StoredFile]]:
         for member in tar:
             name = Path(member.name).name
             if member.isfile() and not name.startswith("."):
-                yield name, _read(tar, member)
+                yield name, read_file(tar.extractfile(member))
 
 
-def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> StoredFile:
+def read_file(content: IO[bytes] | None) -> StoredFile:
+    """A file's size and MD5, read to its end."""
     digest, size = hashlib.md5(usedforsecurity=False), 0
-    content = tar.extractfile(member)
     while content and (chunk := content.read(_CHUNK)):
         digest.update(chunk)
         size += len(chunk)

@@ -16,9 +16,10 @@ from chatwoot_ops.errors import BackupSetInvalidError
 from chatwoot_ops.model.backup_set import LIST_ARTIFACT, STORAGE_ARTIFACT, StorageProof
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.stored_files import Packing, StoredFile, parse_list, place_of
-from chatwoot_ops.operations.storage import BROKEN, files_in_archive
+from chatwoot_ops.operations.storage import BROKEN, read_file
 
-_BUFFER = 1024 * 1024
+_CHUNK = 1024 * 1024
+_END_BLOCKS = 2 * tarfile.BLOCKSIZE
 Tell = Callable[[list[str]], tuple[str, ...]]
 
 
@@ -71,20 +72,34 @@ def listed_files(path: Path) -> dict[str, StoredFile]:
 def _merge(paths: tuple[Path, ...], wanted: frozenset[str] | None, sink: IO[bytes]) -> None:
     """One tar of several: each file under the place of its key, so that unpacked the youngest wins."""
     try:
-        with tarfile.open(fileobj=sink, mode="w|", bufsize=_BUFFER) as out:
-            for path in paths:
-                _append(path, wanted, out)
+        for path in paths:
+            _append(path, wanted, sink)
     except BROKEN as error:
         raise BackupSetInvalidError("The storage archive is damaged or cut off", details=(str(error),)) from error
+    sink.write(bytes(_END_BLOCKS))
 
 
-def _append(path: Path, wanted: frozenset[str] | None, out: tarfile.TarFile) -> None:
-    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|", bufsize=_BUFFER) as pack:
-        for member in pack:
+def _append(path: Path, wanted: frozenset[str] | None, sink: IO[bytes]) -> None:
+    for key, member, content in _members(path):
+        if wanted is None or key in wanted:
+            member.name = place_of(key)
+            # The library's own writer copies its whole buffer for each piece: it was ten times slower.
+            sink.write(member.tobuf(tarfile.GNU_FORMAT))
+            while chunk := content.read(_CHUNK):
+                sink.write(chunk)
+            sink.write(bytes(-member.size % tarfile.BLOCKSIZE))
+
+
+def _members(path: Path) -> Iterator[tuple[str, tarfile.TarInfo, IO[bytes]]]:
+    """Each stored file of a plain tar on the disk; as a stream it would take twice the processor time."""
+    with tarfile.open(path, mode="r:") as pack:
+        while (member := pack.next()) is not None:
+            # Else it remembers each, and memory grows with their number.
+            vars(pack)["members"].clear()
             key = Path(member.name).name
-            if member.isfile() and (wanted is None or key in wanted):
-                member.name = place_of(key)
-                out.addfile(member, pack.extractfile(member))
+            content = pack.extractfile(member) if member.isfile() else None
+            if content is not None and not key.startswith("."):
+                yield key, member, content
 
 
 def archive_problems(folder: Path, packing: Packing, wanted: StorageProof, tell: Tell) -> tuple[str, ...]:
@@ -99,8 +114,7 @@ def archive_problems(folder: Path, packing: Packing, wanted: StorageProof, tell:
     }
     for path in archives.paths:
         try:
-            with path.open("rb") as file:
-                files = dict(files_in_archive(file))
+            files = {key: read_file(content) for key, _, content in _members(path)}
         except (OSError, *BROKEN) as error:
             return (f"{path.name}: cannot be read to its end ({error})",)
         problems += _difference(path.name, said[path.name], files)

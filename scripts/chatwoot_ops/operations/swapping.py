@@ -156,8 +156,7 @@ def _flush(stack: Stack, host: Host) -> None:
 
 
 def _require_well(stack: Stack, host: Host) -> None:
-    bad = failures(smoke(stack, host, quick=True))
-    if bad:
+    if bad := failures(smoke(stack, host, quick=True)):
         details = tuple(f"{check.name}: {check.seen}" for check in bad)
         raise RestoreFailedError("The restored stack does not pass the smoke check", details=details)
 
@@ -175,8 +174,8 @@ def _put_back_or_give_up(stack: Stack, host: Host, change: Change, previous: str
         drop_saved(stack, BEFORE_RESTORE)
     except OpsError as second:
         details = (*error.details, f"putting the old data back: {second.message}", *second.details)
-        place = previous or "its root"
-        remedy = f"The old cluster is in the volume as {place}. Type 'invoke doctor'; see docs/runbooks/volume-lost.md."
+        place = f"The old cluster is in the volume as {previous or 'its root'}"
+        remedy = f"{place}. Type 'invoke doctor'; see docs/runbooks/volume-lost.md."
         raise NothingServesError(f"The restore failed: {error.message}", details=details, remedy=remedy) from error
 
 

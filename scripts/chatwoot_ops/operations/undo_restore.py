@@ -7,6 +7,7 @@ from chatwoot_ops.errors import OpsError, StackLockedError
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.upgrade import written_since
+from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import changing
 from chatwoot_ops.operations.database import HIGH, ask_database
 from chatwoot_ops.operations.indexes import wanted_of
@@ -31,6 +32,7 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
         if facts:
             change.step("drop-staged", "Removing what was built beside it", cluster=facts["cluster"])
             drop_staged(stack, host, str(facts["operation"]), str(facts["cluster"]))
+        store_of(stack).drop_partials()  # of the base backup that a new WAL chain begins with
         drop_saved(stack, BEFORE_RESTORE)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.adapters.files import write_atomically
@@ -25,6 +25,7 @@ from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.containers import wait_until_healthy
 from chatwoot_ops.operations.database import HIGH, ask_database
 from chatwoot_ops.operations.migrate import prepare
+from chatwoot_ops.operations.pushing_all import push_since
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved, save_settings
 from chatwoot_ops.operations.smoke import require_smoke, smoke
 from chatwoot_ops.operations.swapping import put_back, start_data
@@ -33,13 +34,17 @@ from chatwoot_ops.operations.upgrade_plan import plan_lines, plan_upgrade
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """The release that serves now, how many migrations ran, the set taken before, and seconds out of service."""
+    """The release that serves now, how many migrations ran, the set taken before, and seconds out of service.
+
+    `warnings` are about sets that were made and are not off-site.
+    """
 
     release: str
     before: str
     migrations: int
     set: str
     away_seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 def upgrade(stack: Stack, host: Host, *, to: str = "", yes: bool = False, resume: Journal | None = None) -> Upgraded:
@@ -55,7 +60,9 @@ def upgrade(stack: Stack, host: Host, *, to: str = "", yes: bool = False, resume
     if resume is None:
         _confirm(host, plan, yes=yes)
     with changing(stack, host, "upgrade", {"to": to, "target": plan.target}, resume=resume) as change:
-        return _upgrade(stack, target, host, change, plan)
+        done = _upgrade(stack, target, host, change, plan)
+    # The upgrade stands whatever becomes of its sets' copies.
+    return replace(done, warnings=push_since(target, host, done.set))
 
 
 def _confirm(host: Host, plan: Plan, *, yes: bool) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.adapters.wal_note import WalNote
 from chatwoot_ops.commands import docker
 from chatwoot_ops.commands import wal as commands
 from chatwoot_ops.errors import CommandFailedError, OpsError
+from chatwoot_ops.model.remote import remote_of
 from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import WAL, Stack
 from chatwoot_ops.model.wal import Chain, not_needed, parse_archive
@@ -15,6 +17,9 @@ from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.containers import containers_of
 from chatwoot_ops.operations.database import ask_database
+
+# A write is answered within milliseconds where the receiver works; one under load may be a second behind.
+LONGEST_WAIT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,16 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class ServerSide:
-    """What the server says: its cluster, whether its writes wait for a receiver, and how many wait now."""
+    """What the server says: its cluster, whether its writes wait for a receiver, and how many wait now.
+
+    `waited` is for how many seconds the oldest of them has done so.
+    """
 
     system: str
     cluster: str
     synchronous: bool
     waiting: int
+    waited: float
     slots: tuple[Slot, ...]
     receivers: tuple[Receiver, ...]
 
@@ -91,7 +100,21 @@ def archive_line(stack: Stack, host: Host) -> str:
     size = show_size(sum(chain.size for chain in chains))
     last = max((chain.received for chain in chains), default="")[:19] or "never"
     now = "; ".join(map(described, server.receivers)) or "NO RECEIVER"
-    return f"{stack.settings['WAL_ARCHIVE']}, {now}; {size} in {len(chains)} chains, last written {last}"
+    trouble = "".join(f"; {each}" for each in (stuck(server), lost(server)) if each)
+    return f"{stack.settings['WAL_ARCHIVE']}, {now}{trouble}; {size} in {len(chains)} chains, last written {last}"
+
+
+def stuck(server: ServerSide) -> str:
+    """The writes that wait for a receiver which does not come back to them, in a few words; "" for none."""
+    if not server.waiting or (server.receivers and server.waited < LONGEST_WAIT_SECONDS):
+        return ""
+    return f"{server.waiting} writes WAIT for it, the longest for {server.waited:.0f} s"
+
+
+def lost(server: ServerSide) -> str:
+    """The slots whose WAL the server gave up, in a few words; "" for none."""
+    names = ", ".join(slot.name for slot in server.slots if slot.status == "lost")
+    return f"slot {names} is LOST" if names else ""
 
 
 def described(receiver: Receiver) -> str:
@@ -148,4 +171,6 @@ def _not_needed(stack: Stack, chain: Chain) -> tuple[str, ...]:
         for each in clusters
         if each is not None and (each.system_identifier, each.folder) == (chain.system, chain.cluster)
     ]
-    return not_needed(chain, starts)
+    remote = remote_of(stack.settings.values)
+    there = WalNote(stack.state_folder, remote.url).last() if remote else {}
+    return not_needed(chain, starts, off_site=there.get(chain.name, ""))

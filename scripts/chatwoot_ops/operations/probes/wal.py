@@ -9,11 +9,13 @@ from chatwoot_ops.model.size import show_size
 from chatwoot_ops.model.stack import WAL, Stack
 from chatwoot_ops.model.wal import Chain, missing
 from chatwoot_ops.operations.moments import reached
-from chatwoot_ops.operations.wal import ServerSide, described, read_chains, server_side
+from chatwoot_ops.operations.wal import ServerSide, described, read_chains, server_side, stuck
 
 LONGEST_SILENCE_SECONDS = 30
 MOST_BEHIND = 256 * 1024**2
 _LOGS = f"Type 'invoke logs --service {WAL}'; docs/how-to/point-in-time.md says what can be the matter"
+_START = f"Type 'invoke up', which starts it where it ended. {_LOGS}"
+_NEW_CHAIN = "The receiver was away too long; once it runs ('invoke up' starts it) it begins a new chain"
 _BASE = "Type 'invoke backup --kind physical': without a base backup in it a chain restores nothing"
 
 
@@ -25,6 +27,20 @@ def archive(stack: Stack, host: Host) -> list[Check]:
     chains = read_chains(stack, host)
     found = reached(stack, host, chains, server)
     return [_mode(stack, server), _receiver(server), _slot(server), _chain(server, chains, found)]
+
+
+def writes(stack: Stack, host: Host) -> list[Check]:
+    """Whether a write is answered, where it has to wait for the archive; nothing where it has not.
+
+    A page still loads while nobody can send a message.
+    """
+    if stack.settings["WAL_ARCHIVE"] != "sync":
+        return []
+    server = server_side(stack, host)
+    receiver = _receiver(server)
+    if receiver.outcome is not Outcome.FAIL:
+        return [passed("writes", "are archived before they are answered")]
+    return [failed("writes", f"wait for the WAL receiver: {receiver.seen}", receiver.remedy)]
 
 
 def _off(server: ServerSide) -> Check:
@@ -45,14 +61,14 @@ def _mode(stack: Stack, server: ServerSide) -> Check:
 
 def _receiver(server: ServerSide) -> Check:
     name = "WAL receiver"
-    stuck = f"; {server.waiting} writes WAIT for it" if server.synchronous else ""
-    way_out = "; to let writes go on without it: WAL_ARCHIVE=async in .env, then 'invoke up'" if stuck else ""
+    waits = f"; {stuck(server) or f'{server.waiting} writes WAIT for it'}" if server.synchronous else ""
+    way_out = "; to let writes go on without it: WAL_ARCHIVE=async in .env, then 'invoke up'" if waits else ""
     if not server.receivers:
-        return failed(name, f"none is connected{stuck}", _LOGS + way_out)
+        return failed(name, f"none is connected{waits}", _START + way_out)
     receiver = server.receivers[0]
     seen = described(receiver)
-    if receiver.silent > LONGEST_SILENCE_SECONDS:
-        return failed(name, f"has not answered for {receiver.silent:.0f} s{stuck}", _LOGS + way_out)
+    if receiver.silent > LONGEST_SILENCE_SECONDS or stuck(server):
+        return failed(name, f"has not answered for {receiver.silent:.0f} s{waits}", _START + way_out)
     if receiver.behind > MOST_BEHIND:
         return failed(name, seen, _LOGS)
     return passed(name, seen)
@@ -64,7 +80,7 @@ def _slot(server: ServerSide) -> Check:
     if not server.slots:
         return failed(name, "the server has none of ours", _LOGS)
     if any(slot.status == "lost" for slot in server.slots):
-        return failed(name, seen, f"The receiver was away too long and begins a new chain. {_BASE}")
+        return failed(name, seen, f"{_NEW_CHAIN}. {_BASE}")
     if any(slot.status == "unreserved" for slot in server.slots):
         return warned(name, seen, f"It is about to be lost: get the receiver to run, or raise WAL_KEEP_SIZE. {_LOGS}")
     return passed(name, seen)
