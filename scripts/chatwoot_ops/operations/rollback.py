@@ -136,7 +136,7 @@ def _refuse_loss(stack: Stack, host: Host, journal: Journal, way_back: WayBack) 
         start_data(stack, host)
     wrote = customers_wrote(stack, host, journal, way_back)
     if wrote:
-        text = f"Customers wrote to the new release ({wrote}); undoing the upgrade would lose that"
+        text = f"Customers wrote to the new release (up to {wrote}); undoing the upgrade would lose that"
         raise StackLockedError(text, remedy="Type 'invoke recover --finish'; 'invoke rollback' afterwards goes back.")
 
 

@@ -44,5 +44,5 @@ def _refuse_loss(stack: Stack, host: Host, journal: Journal) -> None:
         raise StackLockedError(text, details=error.details, remedy=f"{remedy}: 'invoke recover --finish'.") from error
     if gained:
         wrote = ", ".join(f"{count} {name}" for name, count in gained.items())
-        text = f"Customers wrote to the restored data ({wrote}); undoing the restore would lose that"
+        text = f"Customers wrote to the restored data (up to {wrote}); undoing the restore would lose that"
         raise StackLockedError(text, remedy="Type 'invoke recover --finish': only indexes are missing.")
