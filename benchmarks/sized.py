@@ -118,6 +118,8 @@ def memory(raw: Raw, part: str = "ours MiB of memory") -> str:
     """Whether memory grows with the data, in words."""
     found = {size: median(at(raw, part, size)) for size in SIZES if at(raw, part, size)}
     told = ", ".join(f"{value:.1f} MiB at {size}" for size, value in found.items())
+    if len(found) < 2:  # noqa: PLR2004 - of one size nothing follows
+        return f"Peak memory of our process: {told or '-'}; other sizes are not measured."
     flat = max(found.values()) <= 1.1 * min(found.values())
     return f"Peak memory of our process: {told}; {'flat' if flat else 'NOT FLAT'}."
 

@@ -70,6 +70,7 @@ def test_memory_that_grows_is_said_to_grow(bench):
     raw = {f"ours MiB of memory, {size}": [45.0] for size in sized.SIZES}
     assert sized.memory(raw).endswith("; flat.")
     assert sized.memory({**raw, "ours MiB of memory, 1 GB": [60.0]}).endswith("; NOT FLAT.")
+    assert sized.memory({"ours MiB of memory, 1 GB": [60.0]}).endswith("1 GB; other sizes are not measured.")
 
 
 def test_each_other_round_goes_backwards_and_a_warm_run_does_not_count(bench):
