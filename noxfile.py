@@ -104,5 +104,5 @@ def reference(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """The benchmarks, all or `-- NAME...`; results are committed as data and as the page made from it."""
+    """The benchmarks, all or `-- NAME... --size SIZE --rounds N --add`; results are committed, and the page of them."""
     session.run("python", "benchmarks/run.py", *session.posargs, external=True)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from bare import TO_FILE, container, docker, limits, succeeds
+from bare import beside, container, docker, labels, limits, remove, to_file, wait_until_answering, written
 from chatwoot_ops.commands import physical
 from chatwoot_ops.commands.database import where
-from chatwoot_ops.commands.docker import PROJECT_LABEL
 from chatwoot_ops.model.cluster import COMPRESSIONS, Compression
 from chatwoot_ops.model.stack import DATABASE, Stack
 from filled import COMPOSE
@@ -21,7 +16,8 @@ _UNPACK = """
 set -e; install -d -m 0700 -o postgres -g postgres /volume/data
 tar --extract --directory=/volume/data --file=/set/$1 --use-compress-program=$2; sync -f /volume/data
 """
-_TAR = "docker run --rm --volume $1:/volume:ro --entrypoint tar $2 --create --directory=/volume . | gzip > $3; sync $3"
+# A file that grows while it is read is no error here: the server runs on, unheeded.
+_TAR_GZIP = 'file=$1; shift; docker "$@" 2>/dev/null | gzip > "$file"; sync "$file"'
 
 
 def compression(stack: Stack) -> Compression:
@@ -32,34 +28,33 @@ def compression(stack: Stack) -> Compression:
     return next(each for each in COMPRESSIONS if each.program == program)
 
 
-def base_backup(stack: Stack, method: Compression) -> dict[str, float]:
-    """Seconds and bytes of `docker exec ... pg_basebackup` to a file, `sha256sum` and `sync`."""
+def _options(stack: Stack, method: Compression) -> tuple[str, ...]:
     argv = physical.base_backup(stack, database="", operation="", compression=method).argv
-    options = argv[argv.index(stack.images[DATABASE]) + 1 :]
-    command = (container(stack), "pg_basebackup", "-U", stack.settings["POSTGRES_SUPERUSER"], *options)
-    return _timed(stack, lambda file: subprocess.run(("sh", "-c", TO_FILE, "sh", file, *command), check=True))
+    return argv[argv.index(stack.images[DATABASE]) + 1 :]
+
+
+def copy_inside(stack: Stack, method: Compression) -> dict[str, float]:
+    """`docker exec ... pg_basebackup` to a file."""
+    who = ("-U", stack.settings["POSTGRES_SUPERUSER"])
+    return to_file(stack, "exec", container(stack), "pg_basebackup", *who, *_options(stack, method))
+
+
+def copy_beside(stack: Stack, method: Compression) -> dict[str, float]:
+    """The same in a container of its own."""
+    run = ("run", *beside(stack), "--entrypoint", "pg_basebackup", stack.images[DATABASE])
+    return to_file(stack, *run, *_options(stack, method))
 
 
 def cold_tar(stack: Stack) -> dict[str, float]:
-    """Seconds and bytes of `tar` and `gzip` of the volume, as so many guides have it; the server runs on, unheeded."""
-    names = (stack.volumes[DATABASE], stack.images[DATABASE])
-    return _timed(stack, lambda file: subprocess.run(("sh", "-c", _TAR, "sh", *names, file), check=True))
-
-
-def _timed(stack: Stack, write: Callable[[Path], object]) -> dict[str, float]:
-    folder = stack.backup_folder.parent / "bare"
-    folder.mkdir()
-    began = perf_counter()
-    write(folder / "archive")
-    figures = {"seconds": perf_counter() - began, "bytes": float((folder / "archive").stat().st_size)}
-    shutil.rmtree(folder)
-    return figures
+    """`tar` and `gzip` of the cluster in the volume, as so many guides have it; such a copy is of no use."""
+    run = ("run", "--rm", "--log-driver", "none", "--volume", f"{stack.volumes[DATABASE]}:/volume:ro")
+    tar = ("--entrypoint", "tar", stack.images[DATABASE], "--create", "--directory=/volume/current/", ".")
+    return written(stack, _TAR_GZIP, *run, *tar)
 
 
 def restore(stack: Stack, archive: Path, method: Compression) -> dict[str, float]:
-    """Seconds to unpack into an empty volume, put it on disk, start the server, and stop it when it answers."""
-    name = f"{stack.project}-bare"
-    label = ("--label", f"{PROJECT_LABEL}={stack.project}", "--label", "com.docker.compose.oneoff=True")
+    """Seconds to unpack into an empty volume, put it on disk and start the server; `stopped` with its end."""
+    name, label = f"{stack.project}-bare", labels(stack)
     docker("volume", "create", *label, name)
     began = perf_counter()
     mounts = ("--volume", f"{name}:/volume", "--volume", f"{archive.parent}:/set:ro", "--entrypoint", "sh")
@@ -67,10 +62,9 @@ def restore(stack: Stack, archive: Path, method: Compression) -> dict[str, float
     docker("run", "--rm", *label, *unpacking)
     served = ("--volume", f"{name}:/volume", "-e", "PGDATA=/volume/data", stack.images[DATABASE], *physical.SERVER)
     docker("run", "-d", "--name", name, *label, *limits(stack), *served)
-    while not succeeds("exec", name, "psql", "-h", "127.0.0.1", *where(stack), "-c", "SELECT 1"):
-        time.sleep(0.1)
-    docker("stop", "--time", "120", name)
+    wait_until_answering(stack, name)
     seconds = perf_counter() - began
-    docker("rm", "--force", name)
-    docker("volume", "rm", name)
-    return {"seconds": seconds}
+    docker("stop", "--time", "120", name)
+    stopped = perf_counter() - began
+    remove(name)
+    return {"seconds": seconds, "stopped": stopped}

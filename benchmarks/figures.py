@@ -1,58 +1,46 @@
-"""Runs side by side, and their figures as rows of a table."""
+"""Runs side by side, and their figures as cells of a table."""
 
 from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
-Figures = TypeVar("Figures")
+Figures = Mapping[str, float]
+Run = Callable[[], Figures]
 
 
-def side_by_side(
-    ours: Callable[[], Figures], theirs: Callable[[], Figures], pairs: int, *, warm: int = 1
-) -> list[tuple[Figures, Figures]]:
-    """Pairs of runs, so that a busy moment hits both; each goes first every other time, the first `warm` do not count.
+def interleaved(runs: Mapping[str, Run], rounds: int, *, warm: Sequence[str] = ()) -> dict[str, list[Figures]]:
+    """The figures of each run in every round, so that a busy moment hits all of them; each other round goes backwards.
 
-    A pair is always ours first.
+    Those named by `warm` run once before, and that does not count.
     """
-    made: list[tuple[Figures, Figures]] = []
-    for number in range(pairs + warm):
-        if number % 2:
-            other = theirs()
-            made.append((ours(), other))
-        else:
-            made.append((ours(), theirs()))
-    return made[warm:]
+    for name in warm:
+        runs[name]()
+    names = tuple(runs)
+    made: dict[str, list[Figures]] = {name: [] for name in runs}
+    for number in range(rounds):
+        for name in names if number % 2 == 0 else names[::-1]:
+            made[name].append(runs[name]())
+    return made
 
 
-def spread(name: str, figures: Sequence[float], digits: int = 0) -> tuple[str, ...]:
-    """A row: name, median, first and third quartile."""
-    low, middle, high = statistics.quantiles(figures, n=4, method="inclusive")
-    return (name, *(f"{figure:.{digits}f}" for figure in (middle, low, high)))
+def spread(figures: Sequence[float], digits: int = 0) -> str:
+    """The median, with first and third quartile where there are enough runs for them; "-" for none."""
+    if not figures:
+        return "-"
+    middle = f"{statistics.median(figures):.{digits}f}"
+    if len(figures) < 3:  # noqa: PLR2004 - of two, quartiles say nothing
+        return middle
+    low, _, high = statistics.quantiles(figures, n=4, method="inclusive")
+    return f"{middle} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """The ratio of each pair."""
-    return [one / other for one, other in zip(ours, theirs, strict=True)]
+    """The ratio of each round that both were part of."""
+    return [one / other for one, other in zip(ours, theirs, strict=False)]
 
 
-def verdict(ratio: float, goal: float) -> str:
-    """Whether a ratio reaches its goal, in words."""
-    return f"{'met' if ratio <= goal else 'missed'} with {ratio:.2f}"
-
-
-def rounded(figures: Iterable[float]) -> list[float]:
-    """The figures as they are kept."""
-    return [round(each, 2) for each in figures]
-
-
-def counted(pairs: Mapping[str, int]) -> str:
-    """The pairs of each size in words."""
-    return " and ".join(f"{number} pairs at {size}" for size, number in pairs.items())
-
-
-def load() -> str:
+def load() -> float:
     """The machine's load over the last minute."""
-    return f"{os.getloadavg()[0]:.1f}"
+    return round(os.getloadavg()[0], 1)

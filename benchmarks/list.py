@@ -14,7 +14,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from result import Result
+from figures import load
+from result import Raw, Result
+from sized import Asked
 
 ROOT = Path(__file__).resolve().parent.parent
 INVOKE = Path(sys.executable).with_name("invoke")
@@ -71,7 +73,7 @@ def _ratios(here: list[float], bare: list[float]) -> list[float]:
     return [ours / theirs for ours, theirs in zip(here, bare, strict=True)]
 
 
-def _verdict(raw: dict[str, list[float]]) -> str:
+def _verdict(raw: Raw) -> str:
     elapsed, processor = (
         statistics.median(_ratios(raw[f"{kind} here"], raw[f"{kind} bare"])) for kind in ("elapsed", "processor")
     )
@@ -79,9 +81,9 @@ def _verdict(raw: dict[str, list[float]]) -> str:
     return f"The goal is a ratio of at most {GOAL}: {verdict}, with {elapsed:.2f} elapsed, {processor:.2f} processor."
 
 
-def measure(pairs: int = PAIRS) -> Result:
+def measure(asked: Asked) -> Result:
     """Medians and quartiles of both, and of the ratio of each pair."""
-    load = os.getloadavg()[0]
+    before, pairs = load(), asked.rounds or PAIRS
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tasks.py").touch()
         runs = _interleaved(Path(folder), pairs)
@@ -90,12 +92,18 @@ def measure(pairs: int = PAIRS) -> Result:
         for kind in ("elapsed", "processor")
         for index, place in enumerate(("here", "bare"))
     }
+    return told({**raw, "load": [before]})
+
+
+def told(raw: Raw) -> Result:
+    """The page's part, from the figures alone."""
     return Result(
         name="list",
         title="Start of `invoke --list`",
         method=(
-            f"{pairs} pairs of runs, interleaved, after one that is not counted; the same Invoke and Python.\n"
-            f"The machine's load was {load:.1f} when it began: elapsed time suffers from that, processor time hardly."
+            f"{len(raw['elapsed here'])} pairs of runs, interleaved, after one that is not counted; the same Invoke\n"
+            f"and Python. The machine's load was {raw['load'][0]:.1f} when it began: elapsed time suffers from that,\n"
+            "processor time hardly."
         ),
         columns=("What", "Median", "First quartile", "Third quartile"),
         rows=(

@@ -11,9 +11,14 @@ PAGE = Path(__file__).resolve().parent.parent / "docs/reference/benchmarks.md"
 _HEAD = """# Benchmarks
 
 Made from `benchmarks/results/` by `nox -s bench`; do not edit.
-One benchmark: `nox -s bench -- NAME`.
+One benchmark: `nox -s bench -- NAME`; in pieces: `nox -s bench -- NAME --size "1 GB" --rounds 2 --add`.
 The figures hold for the machine that is named with them, and for nothing else.
+Every ratio is of two runs of the same round, one after the other; a figure is the median of its rounds.
+
+## Bars
+
 """
+_BARS = ("Bar", "Goal", "Measured", "Rounds", "Verdict")
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -34,8 +39,10 @@ def section(result: Result) -> str:
 
 
 def page(results: Iterable[Result]) -> str:
-    """The whole page."""
-    return _HEAD + "".join(map(section, results))
+    """The whole page: every bar first, then each benchmark."""
+    results = tuple(results)
+    bars = table(_BARS, (bar for result in results for bar in result.bars))
+    return _HEAD + bars + "".join(map(section, results))
 
 
 def write_page() -> None:

@@ -1,4 +1,4 @@
-"""How long our restore takes against a bare initdb and pg_restore with the same limits, settings and options.
+"""How long our logical restore takes against pg_restore and psql by hand, and what customers notice of it.
 
 Ours does more: it proves the new cluster row by row against the manifest, swaps it in, and asks the running stack.
 """
@@ -12,48 +12,103 @@ import own
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import store_of
-from figures import counted, load
+from figures import interleaved
 from filled import SIZES, described, filled_stack
-from restore_figures import compared, conclusion, rows
-from result import Result
-from sized import Raw
+from ours import RESTORED, kept, probed_run, rounded, seconds
+from result import Bar, Raw, Result
+from sized import LARGEST, Asked, against, at, gathered, growth, memory, most, plain, relative, rounds_told, steps
 
-PAIRS = {"80 MB": 3, "1 GB": 2}
-GOAL = 1.10
+ROUNDS = {"80 MB": 3, "300 MB": 3, "1 GB": 5}
+STAGING, WHOLE, USABLE, BARE, PSQL = (
+    "staging seconds",
+    "whole seconds",
+    "usable seconds",
+    "bare seconds",
+    "psql seconds",
+)
+RESTORE, PLAIN, EARLY, FAILED = 1.10, 0.90, 0.25, 2
+
+
+def measure(asked: Asked) -> Result:
+    """Seconds, what customers noticed, memory and steps at each size that is asked for, told with those known."""
+    return told(gathered("restore", asked, lambda size: _measured(size, asked.rounds or ROUNDS[size])))
 
 
 def _dump(stack: Stack) -> Path:
-    """The newest set's dump, made now where there is none."""
-    if not store_of(stack).sets():
+    """The newest set's dump, made now where the newest set is none of this kind."""
+    sets = store_of(stack).sets()
+    if not sets or sets[-1].manifest.physical:
         own.run("backup", stack)
     return Path(store_of(stack).find("latest").path).resolve() / DATABASE_ARTIFACT
 
 
-def _pairs(size: str) -> Raw:
-    stack = filled_stack(SIZES[size])
-    dump = _dump(stack)
-    # Minutes each: the first pair counts.
-    return compared(stack, size, lambda: bare.restore(stack, dump), PAIRS[size], warm=0)
+def _measured(size: str, rounds: int) -> Raw:
+    stack = filled_stack(size)
+    dump, plain_dump = _dump(stack), bare.plain_dump(stack)
+    runs = {
+        "ours": lambda: probed_run("restore", stack),
+        BARE: lambda: bare.restore_dump(stack, dump),
+        PSQL: lambda: bare.restore_plain(stack, plain_dump),
+    }
+    # Minutes each: the first round counts.
+    made = interleaved(runs, rounds)
+    return {
+        **kept(made["ours"], RESTORED),
+        BARE: seconds(made[BARE]),
+        PSQL: seconds(made[PSQL]),
+        "database MB": rounded((bare.megabytes_of_database(stack),)),
+    }
 
 
-def measure() -> Result:
-    """Seconds, ratios, seconds away and memory at two sizes."""
-    before, raw = load(), {key: figures for size in SIZES for key, figures in _pairs(size).items()}
+def _bars(raw: Raw) -> tuple[Bar, ...]:
+    ready = "Logical restore, up to the proved cluster, against"
+    return (
+        most(f"{ready} bare `pg_restore -j2`, same settings", RESTORE, against(raw, STAGING, BARE, LARGEST)),
+        most(f"{ready} `gunzip \\| psql`", PLAIN, against(raw, STAGING, PSQL, LARGEST)),
+        most(
+            "Logical restore, until it is usable, against `gunzip \\| psql`", EARLY, against(raw, USABLE, PSQL, LARGEST)
+        ),
+        most("Failed requests during a logical restore", FAILED, at(raw, "failed requests", LARGEST)),
+    )
+
+
+def _rows(raw: Raw) -> tuple[tuple[str, ...], ...]:
+    return (
+        plain(raw, "the database, MB", "database MB", 0),
+        plain(raw, "ours up to the proved cluster, s", STAGING, 1),
+        plain(raw, "ours until pages come from the new data, s", USABLE, 1),
+        plain(raw, "ours, whole, s", WHOLE, 1),
+        plain(raw, "bare `pg_restore -j2`, same settings, s", BARE, 1),
+        plain(raw, "`gunzip \\| psql`, s", PSQL, 1),
+        relative(raw, "up to the proved cluster against `pg_restore`", STAGING, BARE),
+        relative(raw, "up to the proved cluster against `psql`", STAGING, PSQL),
+        relative(raw, "usable against `psql`", USABLE, PSQL),
+        relative(raw, "whole against `psql`", WHOLE, PSQL),
+        plain(raw, "database away, s", "away seconds", 1),
+        plain(raw, "requests that failed", "failed requests", 0),
+        plain(raw, "slowest request, s", "slowest request", 1),
+        *steps(raw),
+    )
+
+
+def told(raw: Raw) -> Result:
+    """The page's part, from the figures alone."""
     return Result(
         name="restore",
-        title="Restore against bare `initdb` and `pg_restore`",
+        title="Logical restore against bare `pg_restore` and `gunzip | psql`",
         method=(
             f"{described()}\n"
-            f"{counted(PAIRS)}, interleaved.\n"
             "Ours is `restore` of the newest set, called in a fresh Python, onto the running stack. Up to the proved\n"
             "cluster: `initdb`, load, owners, `ANALYZE`, digest of every table, stop; the whole adds the set's\n"
-            "checksums, the stored files, the swap, health and the smoke check. Bare is `docker run` of the same\n"
-            "image, limits and server settings on an empty volume, `pg_restore` with the same options and jobs,\n"
-            "`docker stop`.\n"
-            f"The machine was shared: its load was {before} when it began and {load()} when it ended."
+            "checksums, the stored files, the swap, health and the smoke check. Usable is when the first page came\n"
+            "that was answered from the new data, by a prober that asks ten times a second throughout. Bare is\n"
+            "`docker run` of the same image and limits on an empty volume: with our server settings and `pg_restore`\n"
+            "with the same options and jobs, or with the server's own settings and `gunzip | psql`; `docker stop`.\n"
+            f"{rounds_told(raw, WHOLE)}"
         ),
-        columns=("What", "Median", "First quartile", "Third quartile"),
-        rows=tuple(row for size in SIZES for row in rows(raw, size, "`initdb` and `pg_restore`")),
-        conclusion=conclusion(raw, GOAL),
+        columns=("What: median (quartiles)", *SIZES),
+        rows=_rows(raw),
+        conclusion=f"{growth(raw, STAGING, 'Our restore, up to the proved cluster')}\n{memory(raw)}",
         raw=raw,
+        bars=_bars(raw),
     )

@@ -11,6 +11,10 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 
+Raw = dict[str, list[float]]
+# What it is, the goal, the figure with its spread, runs and size, the verdict.
+Bar = tuple[str, str, str, str, str]
+
 
 def _machine() -> dict[str, str]:
     # Enough to judge the figures by; no name of the machine and no path on it.
@@ -33,15 +37,27 @@ class Result:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     conclusion: str
-    raw: dict[str, list[float]]
+    raw: Raw
+    bars: tuple[Bar, ...] = ()
     date: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
     machine: dict[str, str] = field(default_factory=_machine)
 
     def write(self) -> None:
         """Commits the figures to results/NAME.json."""
         RESULTS.mkdir(exist_ok=True)
-        path = RESULTS / f"{self.name}.json"
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        _file(self.name).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def _file(name: str) -> Path:
+    return RESULTS / f"{name}.json"
+
+
+def raw_of(name: str) -> Raw:
+    """The figures of a benchmark that are committed, empty where there are none."""
+    if not _file(name).exists():
+        return {}
+    raw: Raw = json.loads(_file(name).read_text(encoding="utf-8"))["raw"]
+    return raw
 
 
 def read_results() -> tuple[Result, ...]:

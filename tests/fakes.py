@@ -58,6 +58,16 @@ class FakeSession:
         self.closed = True
 
 
+def _written(finished, command):
+    """What a program in a container would say goes into the file of a mounted folder that it was told to write."""
+    into = next((each.partition("=/set/")[2] for each in command.argv if each.startswith("--file=/set/")), "")
+    folder = next((each.removesuffix(":/set") for each in command.argv if each.endswith(":/set")), "")
+    if not (into and folder and finished.code == 0):
+        return finished
+    (Path(folder) / into).write_text(finished.stdout)
+    return replace(finished, stdout="")
+
+
 class FakeProcesses(Processes):
     """Answers scripted commands; one that no script expects fails the test."""
 
@@ -101,7 +111,7 @@ class FakeProcesses(Processes):
         self.ran.append(command)
         for part, replies in self._scripts:
             if part in line:
-                return (replies.pop(0) if len(replies) > 1 else replies[0])(command)
+                return _written((replies.pop(0) if len(replies) > 1 else replies[0])(command), command)
         raise AssertionError(f"No script for this command: {line}")
 
     def stream(self, command, each_line):

@@ -1,6 +1,7 @@
 """The backup: one snapshot, sealed or nothing; whatever fails, no half of a set stays."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -180,6 +181,27 @@ def test_a_disk_that_fills_while_the_set_is_written_leaves_nothing(stack, host, 
         back_up(stack, host)
     assert "No space left on device" in caught.value.details[0]
     assert left(stack) == []
+
+
+def test_a_dump_that_went_into_another_folder_of_the_same_name_is_no_set(stack, host):
+    host.processes.on(DUMPING, "")
+    with pytest.raises(BackupFailedError) as caught:
+        back_up(stack, host)
+    assert "nothing arrived" in caught.value.details[0]
+    assert left(stack) == []
+
+
+def test_the_file_that_the_dump_is_written_into_is_the_operators_alone(stack, host):
+    seen = []
+
+    def look(command):
+        folder = next(each.removesuffix(":/set") for each in command.argv if each.endswith(":/set"))
+        seen.append((Path(folder) / DATABASE_ARTIFACT).stat().st_mode & 0o777)
+        return Finished(0, DUMP.decode(), "")
+
+    host.processes.on_call(DUMPING, look)
+    back_up(stack, host)
+    assert seen == [0o600]
 
 
 def test_a_folder_that_cannot_be_written_is_named(stack, host):

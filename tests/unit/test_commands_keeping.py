@@ -51,6 +51,11 @@ def built(stack):
         f"--env PGUSER=postgres --entrypoint sh {DB_IMAGE} -c {backup._DUMP} sh -Fc --snapshot=0-1-1 {WHERE}": dumping(
             stack
         ),
+        f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --network container:abc --env PGHOST=127.0.0.1 "
+        f"--env PGUSER=postgres --user 0 --volume /b/s:/set --entrypoint sh {DB_IMAGE} -c {backup._DUMP} sh -Fc "
+        f"--snapshot=0-1-1 --file=/set/x.dump {WHERE}": backup.dump(
+            stack, database="abc", operation="op1", snapshot="0-1-1", file=Path("/b/s/x.dump")
+        ),
         f"docker run --rm --network none --user 0 --volume /b/s:/set:ro --entrypoint pg_restore {DB_IMAGE} --list "
         "/set/database.dump": backup.dump_contents(DB_IMAGE, Path("/b/s"), "database.dump"),
         f"docker run --rm --log-driver none -i --network none --entrypoint pg_restore {DB_IMAGE} --list": (
@@ -114,8 +119,9 @@ def of_clusters(stack):
         "-c synchronous_standby_names= -c autovacuum=off": physical.start(
             stack, COMPOSE, operation="op1", cluster="new", folder=Path("/b/s")
         ),
-        f"docker exec {BUILDER} sh -c until [ -d {NEW} ]; do sleep 0.1; done; exec tar --extract --directory={NEW} "
-        '"$@" sh --file=/set/cluster.tar.lz4 --use-compress-program=lz4': physical.unpack(
+        f"docker exec {BUILDER} sh -c until [ -d {NEW} ]; do sleep 0.1; done; tar --extract --directory={NEW} "
+        f'"$@" || exit; sync -f {NEW} </dev/null >/dev/null 2>&1 & sh '
+        "--file=/set/cluster.tar.lz4 --use-compress-program=lz4": physical.unpack(
             stack, "op1", "new", "cluster.tar.lz4", COMPRESSIONS[1]
         ),
         f"docker exec --user postgres {BUILDER} pg_verifybackup {NEW}": physical.verify(stack, "op1", "new"),

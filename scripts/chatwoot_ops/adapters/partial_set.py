@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -55,6 +56,25 @@ class PartialSet:
         else:
             with self._file(name) as file:
                 yield file
+
+    @contextmanager
+    def filled_by_other(self, name: str) -> Iterator[Path]:
+        """An empty file of the set for another program to fill; hashed, on disk and noted when the block ends well.
+
+        Raises OSError where it is still empty then: the program wrote somewhere else.
+        """
+        path = self.folder / name
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        yield path
+        size = path.stat().st_size
+        if not size:
+            raise OSError(
+                errno.ENODATA, "nothing arrived; the engine may see another folder under this name", str(path)
+            )
+        with path.open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        self.artifacts.append(Artifact(name, size, checksum))
 
     def link(self, path: Path, artifact: Artifact) -> None:
         """The file of an earlier set as this artifact of this one; both are one file on the disk.

@@ -116,7 +116,9 @@ def to_recover(stack: Stack, operation: str, cluster: str) -> Command:
 def unpack(stack: Stack, operation: str, cluster: str, name: str, compression: Compression) -> Command:
     """Unpacks an archive of the mounted folder into the cluster's folder, owners and rights as they were."""
     folder = f"{_FOLDER}/{cluster}.partial"
-    script = f'until [ -d {folder} ]; do sleep 0.1; done; exec tar --extract --directory={folder} "$@"'
+    # What it wrote goes to disk while it is verified; the server's own start, which waits for that, finds it done.
+    to_disk = f"sync -f {folder} </dev/null >/dev/null 2>&1 &"
+    script = f'until [ -d {folder} ]; do sleep 0.1; done; tar --extract --directory={folder} "$@" || exit; {to_disk}'
     options = (f"--file={SET_FOLDER}/{name}", f"--use-compress-program={compression.program}")
     argv = ("exec", container(stack, operation), "sh", "-c", script, "sh", *options)
     return docker(*argv, purpose="Unpacking the cluster", timeout=HOURS)

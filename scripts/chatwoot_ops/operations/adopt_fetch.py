@@ -13,7 +13,6 @@ from chatwoot_ops.commands import adoption, backup
 from chatwoot_ops.commands.adoption import Server
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, STORAGE_ARTIFACT
-from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.operations.adopt_look import stored_files
 from chatwoot_ops.operations.adopt_server import image_major, server_facts
@@ -66,12 +65,14 @@ def _dumped(  # noqa: PLR0917 - as above
         require((*facts.checks, *stored_files(stack, host, origin, facts)))
         change.step("dump-database", "Dumping the source's database")
 
-        def dumping(snapshot: str) -> Command:
-            return adoption.dump(stack, server, operation, facts.database, snapshot)
+        def write(snapshot: str) -> None:
+            with partial.artifact(DATABASE_ARTIFACT) as file:
+                dump = adoption.dump(stack, server, operation, facts.database, snapshot)
+                host.processes.save_output(dump, file.write)
 
         question = DIGEST if facts.major == image_major(stack, host) else COUNTED
         asking = adoption.session(stack, server, operation, facts.database)
-        data, _ = dump_snapshot(host, partial, asking, dumping, question)
+        data, _ = dump_snapshot(host, asking, write, question)
     return Source(origin.name, partial.folder / DATABASE_ARTIFACT, promised=data, as_found=True)
 
 

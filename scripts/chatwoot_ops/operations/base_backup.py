@@ -70,29 +70,23 @@ def copy_cluster(stack: Stack, host: Host, change: Change, partial: PartialSet) 
 
     Raises PreflightFailedError naming all that keeps the database from it, CommandFailedError where it fails.
     """
-    packing, *_, told = host.processes.run(physical.able(stack, host.compose, FACTS)).stdout.strip().splitlines()
-    raw, (program, architecture) = json.loads(told), packing.split()
-    _require_able(raw["able"])
-    compression = next(each for each in COMPRESSIONS if each.program == program)
     with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
+        # It starts while the others are asked: each call takes as long as copying many megabytes.
+        raw, compression = _require_able(stack, host)
         session.send(_SLOT + _BLOBS_AND_OUTLINE)
+        database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
         session.read_line()
         blobs, before = read_blobs(session.read_line), read_digest(session.read_line)
-        said = _copy(stack, host, change, partial, compression)
+        command = physical.base_backup(stack, database=database, operation=change.opening.id, compression=compression)
+        with partial.artifact(f"{CLUSTER_ARTIFACT}{compression.ending}") as file:
+            said = host.processes.save_output(command, file.write)
         session.send(_BLOBS_AND_SEQUENCES)
         # A file whose row went or came meanwhile is looked for too: the cluster stands between the two.
         blobs |= read_blobs(session.read_line)
         data = _with_ranges(before, session)
         session.close()
-    facts = ClusterFacts(**raw["cluster"], architecture=architecture, **_points(said))
+    facts = ClusterFacts(**raw, **_points(said))
     return Copied(facts, data, blobs)
-
-
-def _copy(stack: Stack, host: Host, change: Change, partial: PartialSet, compression: Compression) -> str:
-    database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
-    command = physical.base_backup(stack, database=database, operation=change.opening.id, compression=compression)
-    with partial.artifact(f"{CLUSTER_ARTIFACT}{compression.ending}") as file:
-        return host.processes.save_output(command, file.write)
 
 
 def _with_ranges(before: DataDigest, session: Session) -> DataDigest:
@@ -109,7 +103,16 @@ def _points(said: str) -> dict[str, Any]:
     return {"start_lsn": start["lsn"], "timeline": int(start["timeline"]), "stop_lsn": stop["lsn"]}
 
 
-def _require_able(able: dict[str, Any]) -> None:
+def _require_able(stack: Stack, host: Host) -> tuple[dict[str, Any], Compression]:
+    """What the server says of its cluster, and how an archive of it is packed."""
+    packing, *_, told = host.processes.run(physical.able(stack, host.compose, FACTS)).stdout.strip().splitlines()
+    raw, (program, architecture) = json.loads(told), packing.split()
+    _refuse_unable(raw["able"])
+    compression = next(each for each in COMPRESSIONS if each.program == program)
+    return {**raw["cluster"], "architecture": architecture}, compression
+
+
+def _refuse_unable(able: dict[str, Any]) -> None:
     problems = (
         ("wal_level is minimal; it must be replica", able["wal_level"] == "minimal"),
         ("max_wal_senders is 0", able["max_wal_senders"] == 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,19 +33,31 @@ def write_database(stack: Stack, host: Host, change: Change, partial: PartialSet
 def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copied:
     database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
 
-    def dumping(snapshot: str) -> Command:
-        return commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot)
+    def write(snapshot: str) -> None:
+        operation = change.opening.id
+        dump = functools.partial(commands.dump, stack, database=database, operation=operation, snapshot=snapshot)
+        _write(host, partial, dump)
 
-    data, blobs = dump_snapshot(host, partial, commands.snapshot_session(stack, host.compose), dumping)
+    data, blobs = dump_snapshot(host, commands.snapshot_session(stack, host.compose), write)
     return Copied(None, data, blobs)
 
 
-def dump_snapshot(
-    host: Host, partial: PartialSet, asking: Command, dumping: Callable[[str], Command], question: str = DIGEST
-) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
-    """Dump and digest of the same snapshot, and its rows of stored files; the digest is computed meanwhile.
+def _write(host: Host, partial: PartialSet, dump: Callable[..., Command]) -> None:
+    """In clear nothing of an encrypted set goes to disk; what may, takes the short way."""
+    if partial.encryption.whole:
+        with partial.artifact(DATABASE_ARTIFACT) as file:
+            host.processes.save_output(dump(), file.write)
+    else:
+        with partial.filled_by_other(DATABASE_ARTIFACT) as path:
+            host.processes.run(dump(file=path))
 
-    `asking` is a psql that is told line by line, `dumping` makes the pg_dump of a snapshot's name.
+
+def dump_snapshot(
+    host: Host, asking: Command, write: Callable[[str], None], question: str = DIGEST
+) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
+    """The digest of a snapshot, and its rows of stored files, computed while `write` dumps the snapshot of its name.
+
+    `asking` is a psql that is told line by line.
     """
     with host.processes.session(asking) as session:
         session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
@@ -52,8 +65,7 @@ def dump_snapshot(
         session.send("SELECT pg_export_snapshot();\n")
         snapshot = session.read_line()
         session.send(BLOBS + "SELECT json_build_array();\n" + question)
-        with partial.artifact(DATABASE_ARTIFACT) as file:
-            host.processes.save_output(dumping(snapshot), file.write)
+        write(snapshot)
         blobs = read_blobs(session.read_line)
         data = read_digest(session.read_line)
         # pg_dump reads a sequence when it comes to it, so its value lies between these two, however much is written.

@@ -83,7 +83,7 @@ def wait_until_serving(stack: Stack, host: Host, operation: str, timeout: float 
         # Waiting on brings no ended container back; its last words say what the matter is (a full disk, say).
         return seen[-1].code == 0 or _ENDED in seen[-1].stderr
 
-    host.clock.wait_until(decided, timeout=timeout, interval=0.3)
+    host.clock.wait_until(decided, timeout=timeout, interval=0.1)
     if seen[-1].code != 0:
         said = host.processes.try_run(staging.last_words(stack, operation))
         lines = host.processes.mask(f"{said.stdout}{said.stderr}").splitlines()

@@ -128,7 +128,8 @@ def start_data(stack: Stack, host: Host) -> None:
 
 
 def _answers(stack: Stack, host: Host) -> bool:
-    asked = ((database.answers(stack, host.compose), "1"), (redis.ask(stack, host.compose, "PING"), "PONG"))
+    # The database has been told to start just before; asked last, it answers the first time.
+    asked = ((redis.ask(stack, host.compose, "PING"), "PONG"), (database.answers(stack, host.compose), "1"))
     return all(host.processes.try_run(command).stdout.strip() == answer for command, answer in asked)
 
 
