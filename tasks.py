@@ -79,6 +79,55 @@ def setup(  # noqa: PLR0917 - each is a flag
 
 @task(
     help={
+        "from-project": "Compose project of the installation, running or stopped.",
+        "database-volume": "Instead, or where no container is left: volume or folder of its database.",
+        "storage-volume": "Volume of its stored files.",
+        "database-image": "PostgreSQL image that can start a copy of a stopped database (else its container's).",
+        "database": "Name of its database (else POSTGRES_DATABASE of its .env, else chatwoot_production).",
+        "dump": "Instead of an installation: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
+        "storage": "Folder of the stored files, or a tar of it, gzipped or not.",
+        "env": "Its .env; the keys in it open the encrypted rows.",
+        "image": "Chatwoot image to run here (else the Community Edition of its release).",
+        "migrate": "Bring data of an older release to this one.",
+        "rehearse": "Only rehearse; the source may serve meanwhile.",
+        "yes": "Confirm on the command line what would be asked once the rehearsal has passed.",
+        "dry-run": "Only say what would be done, after looking at everything.",
+        "json": "One JSON object on standard output.",
+    }
+)
+def adopt(  # noqa: PLR0917 - each is a flag
+    _: Context,
+    from_project: str = "",
+    database_volume: str = "",
+    storage_volume: str = "",
+    database_image: str = "",
+    database: str = "",
+    dump: str = "",
+    storage: str = "",
+    env: str = "",
+    image: str = "",
+    migrate: bool = False,
+    rehearse: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """[install] Take over a Chatwoot that runs elsewhere, without changing it; rehearsed first.
+
+    Example: invoke adopt --from-project chatwoot --env ~/chatwoot/.env --rehearse
+    """
+    from chatwoot_ops.errors import PreflightFailedError
+    from chatwoot_ops.operations import adopt as operation
+    from chatwoot_ops.operations.adopt_source import AdoptOptions
+
+    where = (from_project, database_volume, storage_volume, database_image, database, dump, storage, env)
+    asked = AdoptOptions(*where, image, migrate, rehearse, yes)
+    act = operation.looked_at_source if dry_run else operation.adopt
+    perform(lambda place, host: act(place, host, asked), json=json, failing=PreflightFailedError.code)
+
+
+@task(
+    help={
         "check": "Only say what is missing, weak, a placeholder, or readable by others.",
         "json": "One JSON object.",
     }
@@ -109,19 +158,28 @@ def up(_: Context, json: bool = False) -> None:
 @task(
     help={
         "volumes": "Remove the data too; shows what would be lost and asks.",
+        "backup": "Before a move: stop web and worker, take the last set, send it off-site where that is set up.",
         "yes": "Confirm on the command line what would be asked.",
         "dry-run": "Only say what would be done, after looking at everything.",
         "json": "One JSON object on standard output.",
     }
 )
-def down(_: Context, volumes: bool = False, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
+def down(
+    _: Context,
+    volumes: bool = False,
+    backup: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
     """[run] Take the stack down; data is kept.
 
     Example: invoke down
     """
-    from chatwoot_ops.operations import opening, running
+    from chatwoot_ops.operations import leaving, opening, running
 
-    act = running.intended_down if dry_run else functools.partial(running.down, yes=yes)
+    stay = running.intended_down if dry_run else functools.partial(running.down, yes=yes)
+    act: Callable[..., Any] = functools.partial(leaving.leave, dry_run=dry_run) if backup else stay
     perform(lambda place, host: act(opening.open_with(place, host), host, volumes=volumes), json=json)
 
 

@@ -33,6 +33,24 @@ def finished(stdout="", code=0, stderr=""):
     return Finished(code, stdout, stderr)
 
 
+PAGES = {
+    "/app/login": (0, "  HTTP/1.1 200 OK\n  Content-Type: text/html\n", "<html>"),
+    "/health": (0, "  HTTP/1.1 200 OK\n", "{}"),
+    "/api": (0, "  HTTP/1.1 200 OK\n", '{"version":"4.15.1","queue_services":"ok","data_services":"ok"}'),
+    "/installation/onboarding": (1, "  HTTP/1.1 302 Found\n  Location: http://x/app/login\n  HTTP/1.1 200 OK\n", ""),
+}
+
+
+def well_inside(engine, pages=None):
+    """Scripts a web that is asked from inside its container: code, what wget says and the body, by path."""
+
+    def ask(command):
+        code, said, body = (pages or PAGES)[command.argv[-1].partition(":3000")[2]]
+        return finished(body, code, said)
+
+    return engine.on_call("wget -q -S", ask)
+
+
 class Volume:
     """The link of a database volume, and what is done to its clusters."""
 

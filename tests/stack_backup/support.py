@@ -23,7 +23,7 @@ PER_CONVERSATION = 100
 SUFFIX = count()
 
 # One line a row, `name of the table <tab> row`, in an order that depends on nothing but the content.
-_ROWS = r"""
+ROWS = r"""
 SET TimeZone = 'UTC'; SET extra_float_digits = 1;
 SELECT format('COPY (SELECT %L, t.* FROM public.%I t ORDER BY t::text COLLATE "C") TO STDOUT', relname, relname)
 FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname \gexec
@@ -42,7 +42,7 @@ def ask(stack, script):
 def rows(stack):
     """Every row of every table, as text."""
     found = {}
-    for line in ask(stack, _ROWS):
+    for line in ask(stack, ROWS):
         table, _, row = line.partition("\t")
         found.setdefault(table, []).append(row)
     return found

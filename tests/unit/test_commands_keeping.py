@@ -64,6 +64,9 @@ def built(stack):
         f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
         f"--user 0 --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
         "--exclude=./.restore* --file=- .": backup.storage(stack, operation="op1"),
+        f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume /srv/files:/volume:ro --network none "
+        f"--user 0 --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
+        "--exclude=./.restore* --file=- .": backup.archive(stack, "/srv/files", operation="op1"),
         f"docker run --rm --log-driver none {LABELS} --cpu-shares 512 --volume {STORAGE}:/volume:ro --network none "
         f"--user 0 -i --entrypoint tar {DB_IMAGE} --create --directory=/volume --exclude=./.chatwoot* "
         "--exclude=./.restore* --anchored --no-wildcards --exclude-from=- --file=- .": backup.storage(
@@ -143,6 +146,11 @@ def of_scripts(stack):
 def test_each_is_called_so(stack):
     for line, command in built(stack).items():
         assert shown(command) == line.rstrip()
+
+
+def test_a_dump_of_a_snapshot_is_told_whose_it_is():
+    told = backup.dump_arguments("0-1-1", ("-U", "postgres", "-d", "chatwoot"))
+    assert told == ("-c", backup._DUMP, "sh", "-Fc", "--snapshot=0-1-1", "-U", "postgres", "-d", "chatwoot")
 
 
 def test_every_public_builder_is_seen_here():

@@ -19,11 +19,13 @@ from chatwoot_ops.model.intended import Intended
 from chatwoot_ops.model.run_note import RunNote
 from chatwoot_ops.model.stored_files import Pack, Packing
 from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.adopt import Adopted
 from chatwoot_ops.operations.backup import BackedUp
 from chatwoot_ops.operations.backup_keys import KeysMade
 from chatwoot_ops.operations.backup_sets import Backups
 from chatwoot_ops.operations.containers import Container
 from chatwoot_ops.operations.key_proof import KeyProved
+from chatwoot_ops.operations.leaving import Left
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.prune import Pruned, PrunedSet
 from chatwoot_ops.operations.pulling import Pulled
@@ -93,6 +95,8 @@ RESULTS = {
     "Certificate": certificate(usable_seconds=9.5),
     "KeysMade": KeysMade("age1public", "/x/key", added=True),
     "KeyProved": KeyProved("a-set", "age1public", 2048, "2026-11-24T09:00:00Z"),
+    "Adopted": Adopted("old", "v4.15.1-ce", 261, 2, 2, rehearsed=False, seconds=61.5, checks=(), next=("so",)),
+    "Left": Left(BackedUp(a_set(), 2.5, ()), sent=False),
     "BackedUp": BackedUp(a_set(), 2.5, ("no settings",)),
     "Backups": Backups("/backups", (a_set(),), (2.5,), ("torn",), 2048),
     "Pushed": Pushed("a-set", "s3://kgc/i/a-set", 1024, 2048, 4.5, ("not encrypted",)),
@@ -143,6 +147,8 @@ KEYS = {
     ),
     "KeysMade": "added file public",
     "KeyProved": "at key set size",
+    "Adopted": "checks files next rehearsed release rows seconds source tables",
+    "Left": "last sent",
     "BackedUp": "files seconds set warnings",
     "Backups": "ages damaged folder on_disk sets",
     "Schedule": "changes files manager state tasks",
@@ -231,6 +237,10 @@ def test_json_of_checks_and_of_a_service_is_pinned_too():
             "KeyProved",
             "The private key of age1public opens a-set: 2.0 kB were read to the end, and its keys are right.",
         ),
+        ("Adopted", "old is taken over and serves as v4.15.1-ce in 61.5 s; the source is as it was."),
+        ("Adopted", "261 rows in 2 tables, 2 stored files proved"),
+        ("Adopted", "Next: so"),
+        ("Left", "The stack is down, its data is kept; 'invoke up' is the way back."),
         ("BackedUp", "261 rows in 2 tables, 2 of 2 stored files proved"),
         ("BackedUp", "warning: no settings"),
         ("BackedUp", "Sealed in 2.5 s: /backups/20261124T080000Z-logical"),
@@ -329,6 +339,10 @@ def changed(kind, **values):
             LINE.replace("not off-site", "off-site 2026-11-24T09:30:00Z"),
         ),
         (replace(a_set(), verified=""), LINE.replace("2026-11-24T09:00:00Z (archive)", "never")),
+        (
+            Left(BackedUp(a_set(settings_included=True), 2.5, ()), sent=True),
+            "On the new host: scripts/bootstrap restore --from-remote --identity FILE (set 20261124T080000Z-logical)",
+        ),
         (changed("Rehearsal", fake=False), "The rehearsal passed on images from the registry."),
     ],
 )

@@ -28,17 +28,11 @@ from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.status import status
 from fakes import GIGABYTE
 from index_world import ALL, well_indexes
-from keeping import listed, well_keeping
+from keeping import PAGES, listed, well_inside, well_keeping
 from sets import certificate, encrypted, sealed, sealed_whole
 from world import INSTANCE, SECRETS, database_answer, image, place_in, volume_answer
 
 LEFT = "chatwoot-drill-0a1b2c3d"
-PAGES = {
-    "/app/login": (0, "  HTTP/1.1 200 OK\n  Content-Type: text/html\n", "<html>"),
-    "/health": (0, "  HTTP/1.1 200 OK\n", "{}"),
-    "/api": (0, "  HTTP/1.1 200 OK\n", '{"version":"4.15.1","queue_services":"ok","data_services":"ok"}'),
-    "/installation/onboarding": (1, "  HTTP/1.1 302 Found\n  Location: http://x/app/login\n  HTTP/1.1 200 OK\n", ""),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -75,11 +69,7 @@ def engine(well, pages):
     engine.on("docker volume create", "").on("--volume chatwoot-drill", volume_answer(postgres=""))
     well_keeping(well)
 
-    def ask(command):
-        code, said, body = pages[command.argv[-1].partition(":3000")[2]]
-        return Finished(code, body, said)
-
-    return engine.on_call("wget -q -S", ask)
+    return well_inside(engine, pages)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from world import INSTANCE, ROOT, container, containers, database_answer, health
 OPERATIONS = ROOT / "scripts/chatwoot_ops/operations"
 # These need a backup set or an upgrade to speak of; the stack tests cut them off.
 NEED_A_SET = {"backup", "keep", "restore", "rollback", "upgrade", "undo-backup", "undo-restore", "undo-upgrade"}
-NEED_A_SET |= {"push", "push-wal", "pull", "prune-remote"}
+NEED_A_SET |= {"push", "push-wal", "pull", "prune-remote", "adopt", "leave"}
 MADE = Step("volumes", "t", {"created": ["chatwoot-db-data"], "instance": INSTANCE})
 
 
@@ -117,6 +117,8 @@ def test_an_operation_of_a_newer_version_is_refused(place, well, store):
 def test_each_operation_ends_and_its_journal_is_gone(place, well, store, operation, how):
     well.processes.on("db:chatwoot_prepare", "").on("docker volume rm", "").on("docker rm --force left", "")
     well.processes.on("--filter label=chatwoot-ops.operation", "left\n").on("sudo -n", "")
+    for part in ("docker ps -a --format", "docker volume ls --format", "docker network ls"):
+        well.processes.on(part, "")
     cut_off(store, operation, MADE, quick=True)
     result = recover(place, well, **how)
     assert result.ended

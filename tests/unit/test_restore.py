@@ -9,6 +9,7 @@ import pytest
 
 from chatwoot_ops.adapters.age import identity_file, make_pair
 from chatwoot_ops.adapters.env_file import read_env_file, with_values
+from chatwoot_ops.adapters.http import Answer
 from chatwoot_ops.commands import stored_files
 from chatwoot_ops.errors import (
     BackupSetInvalidError,
@@ -266,6 +267,14 @@ def test_a_restored_stack_that_fails_the_smoke_check_is_put_back(stack, well, vo
         restore(stack, well, source, YES)
     assert caught.value.details
     assert volume.current == FIRST
+
+
+def test_an_address_that_leads_elsewhere_yet_is_said_and_stops_nothing(stack, well, volume, source):
+    well.http.on("GET http://localhost:3002/api/v1/profile", Answer(0, error="connection refused"))
+    well.cable.answers["localhost"] = "connection refused"
+    restore(stack, well, source, YES)
+    assert volume.current != FIRST
+    assert any("FRONTEND_URL does not lead here yet" in note for note in well.reporter.notes)
 
 
 def test_where_the_old_data_cannot_be_put_back_a_person_must_look(stack, well, volume, source):

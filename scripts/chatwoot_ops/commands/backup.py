@@ -44,8 +44,13 @@ def dump(stack: Stack, *, database: str, operation: str, snapshot: str, file: Pa
     mount = ("--user", "0", "--volume", f"{file.parent}:/set") if file else ()
     into = (f"--file=/set/{file.name}",) if file else ()
     options = (*beside(stack, database, operation), *mount, "--entrypoint", "sh", stack.images[DATABASE])
-    argv = (*options, "-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *into, *where(stack))
-    return docker(*argv, purpose="Dumping the database", timeout=HOURS)
+    argv = dump_arguments(snapshot, (*into, *where(stack)))
+    return docker(*options, *argv, purpose="Dumping the database", timeout=HOURS)
+
+
+def dump_arguments(snapshot: str, whose: tuple[str, ...]) -> tuple[str, ...]:
+    """What a shell in the database image is told so that it dumps this snapshot; `whose` ends in psql's -U and -d."""
+    return ("-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *whose)
 
 
 def beside(stack: Stack, database: str, operation: str) -> tuple[str, ...]:
@@ -94,6 +99,14 @@ def storage(stack: Stack, *, operation: str, without: tuple[str, ...] = ()) -> C
     )
 
 
+def archive(stack: Stack, place: str, *, operation: str) -> Command:
+    """All of another volume, by its name, or of a folder, by its full path, as a tar; neither can be written to."""
+    options = (*_beside_files(stack, place, operation), "--entrypoint", "tar", stack.images[DATABASE])
+    marks = ("--exclude=./.chatwoot*", "--exclude=./.restore*")
+    argv = ("--create", "--directory=/volume", *marks, "--file=-", ".")
+    return docker(*options, *argv, purpose="Reading the stored files", timeout=HOURS)
+
+
 def stored_files(stack: Stack, *, operation: str) -> Command:
     """Each stored file as "KEY SIZE MD5", a line each, for which all of it is read."""
     options = (*_beside_storage(stack, operation), "--entrypoint", "sh", stack.images[DATABASE], "-c", LIST)
@@ -101,7 +114,11 @@ def stored_files(stack: Stack, *, operation: str) -> Command:
 
 
 def _beside_storage(stack: Stack, operation: str) -> tuple[str, ...]:
-    mount = ("--volume", f"{stack.volumes[RAILS]}:/volume:ro", "--network", "none", "--user", "0")
+    return _beside_files(stack, stack.volumes[RAILS], operation)
+
+
+def _beside_files(stack: Stack, place: str, operation: str) -> tuple[str, ...]:
+    mount = ("--volume", f"{place}:/volume:ro", "--network", "none", "--user", "0")
     return (*_UNLOGGED, *labels(stack.project, operation), *_LOW_PRIORITY, *mount)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from chatwoot_ops.console import backup_sets, keeping, off_site, scheduling
+from chatwoot_ops.console import backup_sets, keeping, moving, off_site, scheduling
 from chatwoot_ops.model.check import Check
 from chatwoot_ops.operations.migrate import Migrated
 from chatwoot_ops.operations.rehearse import Rehearsal
@@ -113,8 +113,10 @@ RENDERERS: dict[str, Callable[[Any], Sequence[Text | str]]] = {
     "SecretsFilled": lambda result: [f"Filled in {result.path}: {', '.join(result.filled) or 'nothing, all are set'}"],
     "Started": lambda result: [f"{'Was running already' if result.already else 'Runs and is healthy'}: {result.url}"],
     "TakenDown": lambda result: [f"Down. Volumes removed: {', '.join(result.removed) or 'none, all data is kept'}"],
+    "Left": moving.left,
     "Intended": keeping.intended,
     "Restored": keeping.restored,
+    "Adopted": lambda result: [*_checks(result.checks), *moving.adopted(result)],
     "Upgraded": keeping.upgraded,
     "RolledBack": keeping.rolled_back,
     "Backups": backup_sets.backups,

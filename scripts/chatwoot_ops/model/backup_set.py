@@ -42,7 +42,7 @@ class Encryption:
 
 @dataclass(frozen=True, slots=True)
 class TableDigest:
-    """Rows of a table, and a digest of their content that does not depend on their order."""
+    """Rows of a table, and a digest of their content that does not depend on their order ("": they were counted)."""
 
     rows: int
     digest: str

@@ -70,8 +70,8 @@ def _load_dump(stack: Stack, host: Host, source: Source, change: Change, cluster
 def _problems(source: Source, staged: Staged, foreign: int) -> tuple[str, ...]:
     found = [f"{foreign} tables or sequences do not belong to Chatwoot's role"] if foreign else []
     found += staged.index_problems
-    if source.set is not None:
-        wanted = source.set.manifest.data
+    wanted = source.set.manifest.data if source.set else source.promised
+    if wanted is not None:
         # What came after the set moved its sequences on.
         moved = tuple(wanted.sequences) if source.recovery else ()
         found += differences(wanted, staged.data, tables=not source.physical, ignore=moved)
@@ -101,6 +101,6 @@ def restore_files(stack: Stack, host: Host, source: Source, change: Change, stag
         place_archives(stack, host, archives)
     found = files_in_volume(stack, host)
     proof = prove_files(found, staged.blobs)
-    if archives is not None:
+    if archives is not None and not source.as_found:
         refuse_lost(lost_of(source, staged, proof), lambda keys: ask_where(stack, host, keys))
     return PlacedFiles(proof, {key: found[key].size for key in proof.orphaned})

@@ -22,10 +22,34 @@ from chatwoot_ops.model.stack import Stack
 # Only the journal knows whose the volumes are until .env does, or which cluster served before; the other operations
 # can simply be run again.
 KEPT = frozenset(
-    {"setup", "undo-setup", "undo-restore", "upgrade", "undo-upgrade", "rollback", "schedule", "undo-schedule"}
+    {
+        "adopt",
+        "undo-adopt",
+        "setup",
+        "undo-setup",
+        "undo-restore",
+        "upgrade",
+        "undo-upgrade",
+        "rollback",
+        "schedule",
+        "undo-schedule",
+    }
 )
 # What these left half done, only the engine can put right: where it is gone, their journal waits for it.
-NEED_ENGINE = frozenset({"setup", "restore", "upgrade", "rollback", "undo-setup", "undo-restore", "undo-upgrade"})
+NEED_ENGINE = frozenset(
+    {
+        "adopt",
+        "leave",
+        "setup",
+        "restore",
+        "upgrade",
+        "rollback",
+        "undo-adopt",
+        "undo-setup",
+        "undo-restore",
+        "undo-upgrade",
+    }
+)
 ENGINE_GONE = "The Docker Engine does not answer, so nothing could be cleaned up or put back"
 RECOVER = "Start it again, type 'invoke recover --undo' or 'invoke recover --finish', and then 'invoke up'."
 

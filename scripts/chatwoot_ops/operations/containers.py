@@ -54,7 +54,9 @@ def containers_of(stack: Stack, host: Host) -> tuple[Container, ...]:
 
 
 def _is_one_off(described: dict[str, dict[str, dict[str, str]]]) -> bool:
-    return described["Config"]["Labels"].get("com.docker.compose.oneoff") == "True"
+    labels = described["Config"]["Labels"]
+    # One that no compose file knows was started beside the stack, by an operation of ours.
+    return labels.get("com.docker.compose.oneoff") == "True" or "com.docker.compose.service" not in labels
 
 
 def _container(described: dict[str, dict[str, object]]) -> Container:

@@ -29,6 +29,13 @@ SELECT format('SELECT json_build_array(''table'', %L, count(*),'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname IN ('public', 'chatwoot_ops') ORDER BY c.relpages DESC \\gexec
 """
+# Servers of another major version may hash otherwise, and those before 14 cannot hash a row at all.
+_COUNTS = """
+SELECT format('SELECT json_build_array(''table'', %L, count(*), %L) FROM %I.%I',
+  n.nspname || '.' || c.relname, '', n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname IN ('public', 'chatwoot_ops') ORDER BY c.relpages DESC \\gexec
+"""
 SEQUENCES = """
 SELECT json_build_array('sequences', coalesce(json_object_agg(schemaname || '.' || sequencename,
   coalesce(last_value, 0)), '{}')) FROM pg_sequences WHERE schemaname = 'public';
@@ -42,6 +49,7 @@ SELECT json_build_array('facts', json_build_object(
 SELECT json_build_array('migrations', coalesce(json_agg(version ORDER BY version), '[]')) FROM public.schema_migrations;
 SELECT json_build_array('end');
 """
+COUNTED = STABLE + _COUNTS + SEQUENCES + _FACTS
 # The rows of each table, for a cluster whose manifest counted none.
 ROWS = """
 SET statement_timeout = 0;

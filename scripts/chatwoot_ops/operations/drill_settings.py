@@ -20,6 +20,14 @@ LEAST_MEMORY = 1536 * 1024**2
 # Dumps came out at a sixth of the database and more (facts/perf.md); the log of changes is added while it is loaded.
 DATABASE_FACTOR = 8
 LEAST_LEFT = 2 * 1024**3
+QUIET = {
+    # Docker's own network of this name leads nowhere; the overlay joins none but the stack's own.
+    "CHATWOOT_NETWORK": "none",
+    "WEB_CONCURRENCY": "1",
+    "POSTGRES_SHARED_BUFFERS": "256MB",
+    # The archive of changes is production's: a drill adds nothing to it.
+    "WAL_ARCHIVE": "off",
+}
 
 
 def settings_of(place: Place, backup_set: BackupSet, identity: Identity | None, settings: str) -> str:
@@ -43,10 +51,7 @@ def settings_of(place: Place, backup_set: BackupSet, identity: Identity | None, 
 
 def values_of(text: str, manifest: Manifest) -> dict[str, str]:
     """What a drill lays over the settings: no shared network, little memory, and the release that the set is of."""
-    # Docker's own network of this name leads nowhere; the overlay joins none but the stack's own.
-    values = {"CHATWOOT_NETWORK": "none", "WEB_CONCURRENCY": "1", "POSTGRES_SHARED_BUFFERS": "256MB"}
-    # The archive of changes is production's: a drill adds nothing to it.
-    values["WAL_ARCHIVE"] = "off"
+    values = dict(QUIET)
     if read_text_values(text).get("CHATWOOT_RELEASE") != manifest.release:
         values |= {"CHATWOOT_IMAGE": manifest.image, "CHATWOOT_RELEASE": manifest.release}
     return values

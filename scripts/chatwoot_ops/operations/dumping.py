@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
 from chatwoot_ops.commands import backup as commands
 from chatwoot_ops.commands import compose
-from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
+from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, DataDigest
 from chatwoot_ops.model.cluster import PHYSICAL
 from chatwoot_ops.model.command import Command
 from chatwoot_ops.model.stack import DATABASE, Stack
@@ -30,30 +30,44 @@ def write_database(stack: Stack, host: Host, change: Change, partial: PartialSet
     return _dump(stack, host, change, partial)
 
 
-def _write(host: Host, partial: PartialSet, dump: Callable[..., Command]) -> None:
-    """In clear nothing of an encrypted set goes to disk; what may, takes the short way."""
-    if partial.encryption.whole:
-        with partial.artifact(DATABASE_ARTIFACT) as file:
-            host.processes.save_output(dump(), file.write)
-    else:
-        with partial.filled_by_other(DATABASE_ARTIFACT) as path:
-            host.processes.run(dump(file=path))
-
-
 def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copied:
-    """Dump and digest of the same snapshot; the digest is computed while the dump is written."""
-    with host.processes.session(commands.snapshot_session(stack, host.compose)) as session:
+    database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
+
+    def dumping(snapshot: str, file: Path | None = None) -> Command:
+        return commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot, file=file)
+
+    def write(snapshot: str) -> None:
+        # In clear nothing of an encrypted set goes to disk; what may, takes the short way.
+        if partial.encryption.whole:
+            return stream_dump(host, partial, dumping(snapshot))
+        with partial.filled_by_other(DATABASE_ARTIFACT) as path:
+            host.processes.run(dumping(snapshot, path))
+        return None
+
+    data, blobs = dump_snapshot(host, commands.snapshot_session(stack, host.compose), write)
+    return Copied(None, data, blobs)
+
+
+def stream_dump(host: Host, partial: PartialSet, dumping: Command) -> None:
+    """Writes what a pg_dump says into a set, encrypted where the whole set is."""
+    with partial.artifact(DATABASE_ARTIFACT) as file:
+        host.processes.save_output(dumping, file.write)
+
+
+def dump_snapshot(
+    host: Host, asking: Command, write: Callable[[str], None], question: str = DIGEST
+) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
+    """Dump and digest of the same snapshot, and its rows of stored files; the digest is computed meanwhile.
+
+    `asking` is a psql that is told line by line, `write` writes the dump of a snapshot's name.
+    """
+    with host.processes.session(asking) as session:
         session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
-        # The session starts while this is asked.
-        database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
         low = json.loads(session.read_line())[1]
         session.send("SELECT pg_export_snapshot();\n")
         snapshot = session.read_line()
-        session.send(BLOBS + "SELECT json_build_array();\n" + DIGEST)
-        dump = functools.partial(
-            commands.dump, stack, database=database, operation=change.opening.id, snapshot=snapshot
-        )
-        _write(host, partial, dump)
+        session.send(BLOBS + "SELECT json_build_array();\n" + question)
+        write(snapshot)
         blobs = read_blobs(session.read_line)
         data = read_digest(session.read_line)
         # pg_dump reads a sequence when it comes to it, so its value lies between these two, however much is written.
@@ -62,4 +76,4 @@ def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copi
         session.send("ROLLBACK;\n")
         session.close()
     sequences = {name: (int(low.get(name, value)), int(value)) for name, value in high.items()}
-    return Copied(None, replace(data, sequences=sequences), blobs)
+    return replace(data, sequences=sequences), blobs

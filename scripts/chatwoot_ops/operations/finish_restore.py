@@ -38,7 +38,7 @@ def with_identity(journal: Journal, identity: str) -> Journal:
 
 
 def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
-    """Starts and proves what a restore that was cut off had swapped in; False where it had not come so far.
+    """Starts and proves what a restore or takeover that was cut off had swapped in; False where it had not come so far.
 
     Beginning again would give up what customers have written to it since. Raises RestoreFailedError like the restore.
     """
@@ -49,7 +49,7 @@ def finish_swapped(stack: Stack, host: Host, journal: Journal) -> bool:
     if host.processes.run(staging.current_cluster(stack)).stdout.strip() != target:
         return False
     indexes = wanted_of(journal)
-    with changing(stack, host, "restore", options, resume=journal) as change:
+    with changing(stack, host, journal.opening.operation, options, resume=journal) as change:
         change.step("start", "Starting database and worker")
         if indexes and journal.reached("clean"):
             # Proved it was before; customers have written to it since, so nothing is put back whatever fails.

@@ -13,11 +13,14 @@ from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations import recover_sets
 from chatwoot_ops.operations.administrator import Applicant
+from chatwoot_ops.operations.adopt import finish_adopt
+from chatwoot_ops.operations.adopt_undo import undo_adopt
 from chatwoot_ops.operations.backup_keys import finish_keys
 from chatwoot_ops.operations.changing import changing, end_one_offs, store_of
 from chatwoot_ops.operations.drill_remote import drop_fetched
 from chatwoot_ops.operations.finish_restore import finish_restore, with_identity
 from chatwoot_ops.operations.indexes import BUILD
+from chatwoot_ops.operations.leaving import finish_leaving
 from chatwoot_ops.operations.migrate import migrate_again
 from chatwoot_ops.operations.opened_sets import drop_opened
 from chatwoot_ops.operations.opening import Place, open_with, unchecked_stack
@@ -141,9 +144,12 @@ def _finish_upgrade(place: Place, _: Stack, host: Host, journal: Journal) -> Non
 
 
 FINISH: dict[str, Action] = {
+    "adopt": finish_adopt,
+    "undo-adopt": undo_adopt,
     "setup": _finish_setup,
     "secrets": _finish_secrets,
     "up": lambda _, stack, host, journal: up(stack, host, resume=journal),
+    "leave": lambda _, stack, host, journal: finish_leaving(stack, host, journal),
     "down": lambda _, stack, host, journal: down(
         stack, host, volumes=bool(journal.opening.options.get("volumes")), resume=journal
     ),
@@ -162,9 +168,12 @@ FINISH: dict[str, Action] = {
     "undo-restore": lambda _, stack, host, journal: undo_restore(stack, host, journal),
 }
 UNDO: dict[str, Action] = {
+    "adopt": undo_adopt,
+    "undo-adopt": undo_adopt,
     "setup": undo_setup,
     "secrets": close,
     "up": _stop,
+    "leave": lambda _, stack, host, journal: up(stack, host, resume=journal),
     "down": _undo_down,
     "migrate": close,
     **recover_sets.UNDO,

@@ -44,7 +44,7 @@ from chatwoot_ops.operations.unpacking import refuse_cluster
 
 
 @dataclass(frozen=True, slots=True)
-class _Serving:
+class Serving:
     """What serves, where it lies and what lay there before, and the indexes that its dump has."""
 
     restored: Restored
@@ -113,7 +113,7 @@ def restore(
         with host.timed() as until:
             make_ready(stack, host, change)
             with opened_source(stack, change, source, identity) as readable:
-                serving = _restore(own, host, readable, options, change, keys)
+                serving = bring_in(own, host, readable, options, change, keys)
         end_swapped(own, host, change, serving.target, serving.previous, serving.indexes)
     seconds, notes = round(spent[0], 1), (*change.changed, *serving.restored.notes)
     return replace(serving.restored, seconds=seconds, notes=notes, serving_seconds=round(until[0], 1))
@@ -158,9 +158,14 @@ def _confirm(stack: Stack, host: Host, source: Source, options: RestoreOptions) 
         raise ConfirmationMissingError(f"Nothing was restored: {why}", remedy=remedy)
 
 
-def _restore(  # noqa: PLR0917 - one story, told once
+def bring_in(  # noqa: PLR0917 - one story, told once
     stack: Stack, host: Host, source: Source, options: RestoreOptions, change: Change, keys: dict[str, str]
-) -> _Serving:
+) -> Serving:
+    """The source's data in service, inside an operation that holds the lock; `keys` are those that `.env` lacks.
+
+    `end_swapped` is still to be called. Raises RestoreFailedError when the old data serves, NothingServesError when it
+    does not.
+    """
     cluster = change.cluster_name()
     previous = host.processes.run(staging.current_cluster(stack)).stdout.strip()
     try:
@@ -179,7 +184,7 @@ def _restore(  # noqa: PLR0917 - one story, told once
     kind, files = PHYSICAL if source.physical else LOGICAL, files_told(stack, host, placed)
     notes = told(stack, "restore", files)
     restored = Restored(source.name, len(staged.data.tables), rows, placed.proof, opened, 0.0, away, notes, kind, files)
-    return _Serving(restored, f"clusters/{cluster}", previous, staged.indexes)
+    return Serving(restored, f"clusters/{cluster}", previous, staged.indexes)
 
 
 def _bring_keys(stack: Stack, change: Change, keys: dict[str, str]) -> None:

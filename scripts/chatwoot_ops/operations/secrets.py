@@ -65,12 +65,17 @@ def fill(place: Place, change: Change) -> tuple[str, ...]:
     A half-set triple of encryption keys is left alone: making the rest anew would hide that the old ones are lost.
     """
     file = existing_or_example(place)
-    empty = _empty_secrets(file)
+    made = made_secrets(file)
+    empty = tuple(made)
     if empty or not place.env_file.exists() or file.mode & OTHERS:
         change.step("write-secrets", "Filling the empty secrets", names=list(empty))
-        made = {name: make_secret(LENGTHS.get(name, LENGTH)) for name in empty}
         write_env_file(place.env_file, with_values(file.text, made))
     return empty
+
+
+def made_secrets(file: EnvFile) -> dict[str, str]:
+    """A new value for each secret that is empty in the file."""
+    return {name: make_secret(LENGTHS.get(name, LENGTH)) for name in _empty_secrets(file)}
 
 
 def existing_or_example(place: Place) -> EnvFile:

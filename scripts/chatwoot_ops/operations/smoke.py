@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.errors import ChecksFailedError
+from chatwoot_ops.errors import ChecksFailedError, RestoreFailedError
 from chatwoot_ops.model.check import Check, failures
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.probes import data, wal, web, worker
@@ -57,3 +57,18 @@ def require_smoke(checks: tuple[Check, ...]) -> None:
     if bad:
         details = tuple(f"{check.name}: {check.seen}\n    {check.remedy}" for check in bad)
         raise ChecksFailedError(f"{len(bad)} of {len(checks)} checks failed", details=details)
+
+
+def require_well(stack: Stack, host: Host) -> None:
+    """Raises RestoreFailedError where restored data does not serve, with every probe that failed.
+
+    On a new machine the public address still leads to the old one; the data from before would not change that, so it
+    is said and no more.
+    """
+    bad = failures(smoke(stack, host, quick=True))
+    away = tuple(check for check in bad if check.name.endswith(web.PUBLIC))
+    if away:
+        host.reporter.note(f"FRONTEND_URL does not lead here yet: {away[0].name}: {away[0].seen}")
+    if here := tuple(check for check in bad if check not in away):
+        details = tuple(f"{check.name}: {check.seen}" for check in here)
+        raise RestoreFailedError("The restored stack does not pass the smoke check", details=details)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chatwoot_ops.errors import BackupSetInvalidError, ReleaseRefusedError
-from chatwoot_ops.model.backup_set import BackupSet
+from chatwoot_ops.model.backup_set import BackupSet, DataDigest
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.release import order_of
 from chatwoot_ops.model.stack import Stack
@@ -22,7 +22,8 @@ class Source:
     """A dump or a cluster's archive, with its storage archive where there is one; `set` where both come from a set.
 
     With a `recovery` the set is only where it begins: the WAL of a chain follows. `opened` is the folder where the
-    files of an encrypted set lie in clear for now.
+    files of an encrypted set lie in clear for now. `promised` is what the database was seen to hold where it is no
+    set's. From a Chatwoot elsewhere (`as_found`) stored files may be missing or wrong.
     """
 
     name: str
@@ -31,6 +32,8 @@ class Source:
     set: BackupSet | None = None
     recovery: Recovery | None = None
     opened: Path | None = None
+    promised: DataDigest | None = None
+    as_found: bool = False
 
     @property
     def physical(self) -> bool:

@@ -20,7 +20,7 @@ from chatwoot_ops.commands.docker import PROJECT_LABEL
 from chatwoot_ops.operations.changing import terminable
 from chatwoot_ops.operations.opening import Place
 
-PREFIXES = {"rehearse": "chatwoot-rehearsal-", "drill": "chatwoot-drill-"}
+PREFIXES = {"rehearse": "chatwoot-rehearsal-", "drill": "chatwoot-drill-", "adopt": "chatwoot-adopt-"}
 _PROJECT = re.compile(rf"({'|'.join(PREFIXES.values())})[0-9a-f]{{8}}")
 
 

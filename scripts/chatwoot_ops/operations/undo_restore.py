@@ -20,8 +20,7 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
 
     Raises StackLockedError where customers wrote to restored data that served already, with indexes still to come.
     """
-    if wanted_of(journal) and journal.reached("clean") and not journal.reached("put-back"):
-        _refuse_loss(stack, host, journal)
+    refuse_loss(stack, host, journal)
     with changing(stack, host, "undo-restore", resume=journal) as change:
         facts, stopped = journal.facts("stage"), journal.facts("stop")
         if journal.reached("keys"):
@@ -36,7 +35,10 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
         drop_saved(stack, BEFORE_RESTORE)
 
 
-def _refuse_loss(stack: Stack, host: Host, journal: Journal) -> None:
+def refuse_loss(stack: Stack, host: Host, journal: Journal) -> None:
+    """Raises StackLockedError where an undo would lose what customers wrote to restored data that served already."""
+    if not wanted_of(journal) or not journal.reached("clean") or journal.reached("put-back"):
+        return
     try:
         gained = written_since(dict(journal.facts("storage")["high"]), ask_database(stack, host, HIGH))
     except OpsError as error:

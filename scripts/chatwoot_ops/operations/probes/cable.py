@@ -6,6 +6,7 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.model.check import Check, failed, passed
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.probes.asking import Identity, direct_headers
+from chatwoot_ops.operations.probes.web import PUBLIC
 
 
 def cable(stack: Stack, host: Host, who: Identity) -> list[Check]:
@@ -24,7 +25,7 @@ def cable(stack: Stack, host: Host, who: Identity) -> list[Check]:
             "Type 'invoke logs --service chatwoot-rails' and check Redis",
         ),
         (
-            "through FRONTEND_URL",
+            PUBLIC,
             stack.settings["FRONTEND_URL"],
             {},
             "The proxy must pass Upgrade and Connection for /cable",

@@ -10,6 +10,7 @@ from chatwoot_ops.operations.administrator import PAGE
 from chatwoot_ops.operations.probes.asking import Identity, direct_headers
 
 OK = 200
+PUBLIC = "through FRONTEND_URL"
 UNAUTHORIZED = 401
 ORIGIN = "https://chatwoot-ops.invalid"
 _LOGS = "Type 'invoke logs --service chatwoot-rails'"
@@ -61,7 +62,7 @@ def tokens(stack: Stack, host: Host, who: Identity) -> list[Check]:
     """The API token in both header spellings, directly and through FRONTEND_URL: a proxy may drop the underscores."""
     places: tuple[tuple[str, str, dict[str, str]], ...] = (
         ("directly", stack.local_url, direct_headers(stack)),
-        ("through FRONTEND_URL", stack.settings["FRONTEND_URL"], {}),
+        (PUBLIC, stack.settings["FRONTEND_URL"], {}),
     )
     return [
         _token(
