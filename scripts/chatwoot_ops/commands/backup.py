@@ -44,13 +44,13 @@ def dump(stack: Stack, *, database: str, operation: str, snapshot: str, file: Pa
     mount = ("--user", "0", "--volume", f"{file.parent}:/set") if file else ()
     into = (f"--file=/set/{file.name}",) if file else ()
     options = (*beside(stack, database, operation), *mount, "--entrypoint", "sh", stack.images[DATABASE])
-    argv = (*options, *dump_arguments(snapshot, (*into, *where(stack))))
-    return docker(*argv, purpose="Dumping the database", timeout=HOURS)
+    argv = dump_arguments(snapshot, (*into, *where(stack)))
+    return docker(*options, *argv, purpose="Dumping the database", timeout=HOURS)
 
 
-def dump_arguments(snapshot: str, options: tuple[str, ...]) -> tuple[str, ...]:
-    """What a shell in the database image is told so that it dumps this snapshot; with psql's -U and -d in `options`."""
-    return ("-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *options)
+def dump_arguments(snapshot: str, whose: tuple[str, ...]) -> tuple[str, ...]:
+    """What a shell in the database image is told so that it dumps this snapshot; `whose` ends in psql's -U and -d."""
+    return ("-c", _DUMP, "sh", "-Fc", f"--snapshot={snapshot}", *whose)
 
 
 def beside(stack: Stack, database: str, operation: str) -> tuple[str, ...]:

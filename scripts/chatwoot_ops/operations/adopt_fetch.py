@@ -19,7 +19,7 @@ from chatwoot_ops.operations.adopt_server import image_major, server_facts
 from chatwoot_ops.operations.adopt_source import AdoptOptions, Origin
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.digests import COUNTED, DIGEST
-from chatwoot_ops.operations.dumping import dump_snapshot
+from chatwoot_ops.operations.dumping import dump_snapshot, stream_dump
 from chatwoot_ops.operations.preflight import require
 from chatwoot_ops.operations.source import Source
 
@@ -66,9 +66,7 @@ def _dumped(  # noqa: PLR0917 - as above
         change.step("dump-database", "Dumping the source's database")
 
         def write(snapshot: str) -> None:
-            with partial.artifact(DATABASE_ARTIFACT) as file:
-                dump = adoption.dump(stack, server, operation, facts.database, snapshot)
-                host.processes.save_output(dump, file.write)
+            stream_dump(host, partial, adoption.dump(stack, server, operation, facts.database, snapshot))
 
         question = DIGEST if facts.major == image_major(stack, host) else COUNTED
         asking = adoption.session(stack, server, operation, facts.database)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.partial_set import PartialSet
@@ -33,31 +33,33 @@ def write_database(stack: Stack, host: Host, change: Change, partial: PartialSet
 def _dump(stack: Stack, host: Host, change: Change, partial: PartialSet) -> Copied:
     database = host.processes.run(compose.container(stack, host.compose, DATABASE)).stdout.strip()
 
+    def dumping(snapshot: str, file: Path | None = None) -> Command:
+        return commands.dump(stack, database=database, operation=change.opening.id, snapshot=snapshot, file=file)
+
     def write(snapshot: str) -> None:
-        operation = change.opening.id
-        dump = functools.partial(commands.dump, stack, database=database, operation=operation, snapshot=snapshot)
-        _write(host, partial, dump)
+        # In clear nothing of an encrypted set goes to disk; what may, takes the short way.
+        if partial.encryption.whole:
+            return stream_dump(host, partial, dumping(snapshot))
+        with partial.filled_by_other(DATABASE_ARTIFACT) as path:
+            host.processes.run(dumping(snapshot, path))
+        return None
 
     data, blobs = dump_snapshot(host, commands.snapshot_session(stack, host.compose), write)
     return Copied(None, data, blobs)
 
 
-def _write(host: Host, partial: PartialSet, dump: Callable[..., Command]) -> None:
-    """In clear nothing of an encrypted set goes to disk; what may, takes the short way."""
-    if partial.encryption.whole:
-        with partial.artifact(DATABASE_ARTIFACT) as file:
-            host.processes.save_output(dump(), file.write)
-    else:
-        with partial.filled_by_other(DATABASE_ARTIFACT) as path:
-            host.processes.run(dump(file=path))
+def stream_dump(host: Host, partial: PartialSet, dumping: Command) -> None:
+    """Writes what a pg_dump says into a set, encrypted where the whole set is."""
+    with partial.artifact(DATABASE_ARTIFACT) as file:
+        host.processes.save_output(dumping, file.write)
 
 
 def dump_snapshot(
     host: Host, asking: Command, write: Callable[[str], None], question: str = DIGEST
 ) -> tuple[DataDigest, dict[str, tuple[int, str]]]:
-    """The digest of a snapshot, and its rows of stored files, computed while `write` dumps the snapshot of its name.
+    """Dump and digest of the same snapshot, and its rows of stored files; the digest is computed meanwhile.
 
-    `asking` is a psql that is told line by line.
+    `asking` is a psql that is told line by line, `write` writes the dump of a snapshot's name.
     """
     with host.processes.session(asking) as session:
         session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n" + SEQUENCES)
