@@ -17,6 +17,7 @@ from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets, store_of
 from chatwoot_ops.operations.budgets import budget_checks
 from chatwoot_ops.operations.changing import store_of as journal_of
+from chatwoot_ops.operations.known import look_at
 from chatwoot_ops.operations.opening import Place, unchecked_stack
 from chatwoot_ops.operations.prune import prune
 from chatwoot_ops.operations.pulling import pull
@@ -70,6 +71,7 @@ def test_the_set_that_was_made_last_is_the_latest_and_the_one_that_stays(stack, 
     assert second.created < first.created
     assert [each.manifest.name for each in list_sets(stack, host).sets] == [first.name, second.name]
     assert store_of(stack).find("latest").manifest == second
+    push(stack, host, first.name)
     assert prune(stack, host, yes=True).removed == (first.name,)
     assert [each.manifest.name for each in list_sets(stack, host).sets] == [second.name]
     noted("put back between two backups, then pruned", kind)
@@ -98,11 +100,11 @@ def test_put_back_while_a_set_is_made_the_set_is_whole_and_took_no_negative_time
 def test_a_newest_set_of_a_time_that_has_not_come_is_no_backup_in_time(stack, host, kind):
     back_up(stack, host, kind=kind[0])
     back(host)
-    (age,) = (each for each in budget_checks(stack, host) if each.name == "backup age")
+    (age,) = (each for each in budget_checks(stack, host, look_at(stack)) if each.name == "backup age")
     assert age.outcome is Outcome.FAIL
     assert "has not come yet" in age.seen
     back_up(stack, host, kind=kind[0])
-    (age,) = (each for each in budget_checks(stack, host) if each.name == "backup age")
+    (age,) = (each for each in budget_checks(stack, host, look_at(stack)) if each.name == "backup age")
     assert age.outcome is Outcome.PASS
     noted("put back, then looked at the budgets", kind)
 
@@ -167,7 +169,7 @@ def test_a_drill_and_a_scheduled_run_of_a_time_that_has_not_come_are_failures(st
     RunNotes(stack.state_folder).installed("2020-01-01T00:00:00+00:00")
     RunNotes(stack.state_folder).write(RunNote("backup", ended, ended, 0, "", ended))
     back(host)
-    found = {each.name: each for each in budget_checks(stack, host)}
+    found = {each.name: each for each in budget_checks(stack, host, look_at(stack))}
     for name in ("drill age", "scheduled backup"):
         assert found[name].outcome is Outcome.FAIL
         assert "not come yet" in found[name].seen

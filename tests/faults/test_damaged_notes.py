@@ -9,6 +9,7 @@ from chatwoot_ops.adapters.set_notes import mark_kept
 from chatwoot_ops.model.certificate import to_json
 from chatwoot_ops.operations.backup_sets import list_sets, store_of
 from chatwoot_ops.operations.budgets import budget_checks
+from chatwoot_ops.operations.known import look_at
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.prune import planned
 from chatwoot_ops.operations.status import status
@@ -35,7 +36,7 @@ def looks(stack, host):
     """What an operator sees: none of it may fail, whatever the notes say."""
     listed = list_sets(stack, host)
     assert listed.damaged == ()
-    budget_checks(stack, host)
+    budget_checks(stack, host, look_at(stack))
     status(stack, host)
     return {each.manifest.name for each in listed.sets}, {each.name for each in planned(stack).going}
 
@@ -95,11 +96,11 @@ def test_a_damaged_certificate_keeps_nobody_from_looking(stack, well, wanted):
     path = certificates(stack)
     sealed(stack.backup_folder)
     whole = path.read_bytes()
-    before = budget_checks(stack, well)
+    before = budget_checks(stack, well, look_at(stack))
     found = damages(whole, "certificate")[::wanted]
     for damage in found:
         path.write_bytes(damage.content)
         status(stack, well)
-        assert len(budget_checks(stack, well)) == len(before)
+        assert len(budget_checks(stack, well, look_at(stack))) == len(before)
     if wanted == 1:
         record("corruption", "a drill's certificate, in any of these ways", "state folder", cases=len(found))

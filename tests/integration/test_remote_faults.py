@@ -62,7 +62,7 @@ class Remotes:
     def __init__(self):
         self.client = None
 
-    def open(self, remote):
+    def open(self, remote, **_):
         self.client = self.client or client_of(remote, connect=1, silent=1, attempts=2)
         return RemoteStore(self.client, remote.bucket)
 
