@@ -102,6 +102,7 @@ def nothing_is_reached(web, production):
 
 @pytest.mark.usefixtures("nothing_left")
 def test_production_answers_all_the_time_and_the_certificate_says_what_came_back(standing):
+    standing.invoke("backup", "--kind", "logical")
     with probing(standing, standing.client.token) as asked:
         answer = json.loads(standing.invoke("drill", "--json").out)["result"]
     assert len(asked.seen) > 20

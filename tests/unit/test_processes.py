@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from chatwoot_ops.adapters import processes as adapter
+from chatwoot_ops.adapters.child import uninterrupted
 from chatwoot_ops.adapters.processes import Processes
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.command import Command
+from chatwoot_ops.operations.changing import terminable
 
 SECRET, LONGER = "secret-value", "secret-value-longer"
 
@@ -176,3 +178,34 @@ def test_a_session_whose_answer_is_none_is_ended_although_the_program_would_go_o
 def test_a_session_that_ends_well_but_too_early_is_a_failure(processes):
     with pytest.raises(CommandFailedError, match="its answer was cut off"):
         answer_of(processes, "print('{')")
+
+
+class Begun:
+    """A child that was started."""
+
+    ended = ""
+
+    def kill(self):
+        self.ended += "killed "
+
+    def wait(self):
+        self.ended += "gone"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_a_program_starts_is_not_lost_and_the_program_is_ended(number):
+    child = Begun()
+
+    def start():
+        os.kill(os.getpid(), number)
+        return child
+
+    with terminable(), pytest.raises(KeyboardInterrupt):
+        uninterrupted(start)
+    assert child.ended == "killed gone"
+
+
+def test_afterwards_an_interruption_is_what_it_was_before():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    assert uninterrupted(Begun).ended == ""
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

@@ -10,16 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from json import JSONDecodeError
 
-from chatwoot_ops.adapters.child import die_with_parent, environment_of
-from chatwoot_ops.adapters.pipes import (
-    INTERRUPT_GRACE_SECONDS,
-    Drain,
-    Session,
-    SessionEndedError,
-    close,
-    write_all,
-    write_beside,
-)
+from chatwoot_ops.adapters import pipes
+from chatwoot_ops.adapters.child import Started, die_with_parent, environment_of, uninterrupted
+from chatwoot_ops.adapters.pipes import INTERRUPT_GRACE_SECONDS, Drain, Session, SessionEndedError
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.command import Command, Finished
 
@@ -87,7 +80,7 @@ class Processes:
         """
         child = self._start_binary(command, subprocess.DEVNULL if command.stdin is None else subprocess.PIPE)
         errors = Drain(child.stderr)
-        write_beside(child.stdin, command.stdin or "")
+        pipes.write_beside(child.stdin, command.stdin or "")
         try:
             while chunk := child.stdout.read(CHUNK_BYTES) if child.stdout else b"":
                 sink(chunk)
@@ -107,7 +100,7 @@ class Processes:
         errors, output = Drain(child.stderr), Drain(child.stdout)
         try:
             if child.stdin:
-                write_all(child.stdin, chunks)
+                pipes.write_all(child.stdin, chunks)
             child.wait(timeout=command.timeout)
         except BaseException:
             self._kill(child)
@@ -134,7 +127,7 @@ class Processes:
             self._kill(child)
             raise
         finally:
-            close(child.stdin, child.stdout)
+            pipes.close(child.stdin, child.stdout)
         self._require_end(command, child, errors)
 
     def _require_end(self, command: Command, child: subprocess.Popen[bytes], errors: Drain) -> None:
@@ -144,23 +137,29 @@ class Processes:
                 command, f"{command.argv[0].rpartition('/')[2]} exited with {child.returncode}", finished
             )
 
-    def _start_binary(self, command: Command, stdin: int) -> subprocess.Popen[bytes]:
+    def _begin(self, command: Command, start: Callable[[], Started]) -> Started:
         try:
-            return subprocess.Popen(
+            return uninterrupted(start)
+        except OSError as error:
+            raise self._failure(command, f"{command.argv[0]}: {error.strerror}") from error
+
+    def _start_binary(self, command: Command, stdin: int) -> subprocess.Popen[bytes]:
+        return self._begin(
+            command,
+            lambda: subprocess.Popen(
                 command.argv,
                 env=environment_of(command),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - as above
-            )
-        except OSError as error:
-            raise self._failure(command, f"{command.argv[0]}: {error.strerror}") from error
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - as below
+            ),
+        )
 
     @staticmethod
     def _kill(child: subprocess.Popen[bytes], *, gently: bool = False) -> None:
         """Gently, it may end by itself first: its own exit code and last words say more than a signal's."""
-        close(child.stdin) if gently else child.terminate()
+        pipes.close(child.stdin) if gently else child.terminate()
         try:
             child.wait(timeout=INTERRUPT_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -169,8 +168,9 @@ class Processes:
 
     def _start(self, command: Command, *, merge: bool = False) -> subprocess.Popen[str]:
         pipe, nothing = (None, None) if command.interactive else (subprocess.PIPE, subprocess.DEVNULL)
-        try:
-            return subprocess.Popen(
+        return self._begin(
+            command,
+            lambda: subprocess.Popen(
                 command.argv,
                 env=environment_of(command),
                 stdin=nothing if command.stdin is None else subprocess.PIPE,
@@ -179,9 +179,8 @@ class Processes:
                 text=True,
                 errors="replace",
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - single-threaded here, and there is no other way
-            )
-        except OSError as error:
-            raise self._failure(command, f"{command.argv[0]}: {error.strerror}") from error
+            ),
+        )
 
     @staticmethod
     def _end(child: subprocess.Popen[str]) -> None:
