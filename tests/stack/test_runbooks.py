@@ -169,7 +169,7 @@ def test_the_old_host_stops_and_the_new_one_has_only_a_set_and_the_key(stack, tm
     there = shutil.copytree(newest_set(stack), tmp_path / "set")
     lose(stack, "CHATWOOT_DB_VOLUME", "CHATWOOT_STORAGE_VOLUME", "CHATWOOT_REDIS_VOLUME")
     stack.env_file.unlink()
-    arrive = marked_block(MOVE, "--set").replace("$HOME/20261124T023000Z-logical", str(there))
+    arrive = marked_block(MOVE, '--set "').replace("$HOME/20261124T023000Z-logical", str(there))
     type_in(stack, arrive)
     assert stack.env_file.read_text() == before
     assert stack.rows() == ["before the backup", "kept in the database"]
