@@ -1,4 +1,6 @@
-"""Every unit test has its locks in a folder of its own, and fingerprints that take no time."""
+"""Every unit test has its locks and its temporary files in folders of its own, and fingerprints that take no time."""
+
+import tempfile
 
 import pytest
 
@@ -14,6 +16,12 @@ from world import healthy_host, place_in, stack_in
 @pytest.fixture(autouse=True)
 def _own_locks(monkeypatch, tmp_path_factory):
     monkeypatch.setattr(lock, "_FOLDERS", (tmp_path_factory.mktemp("locks"),))
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(monkeypatch, tmp_path_factory):
+    # What sweeps up after throwaway stacks would else meet those that run on this machine.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
 
 
 @pytest.fixture(autouse=True)
