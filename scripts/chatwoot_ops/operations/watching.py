@@ -12,7 +12,15 @@ from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.run_note import RunNote, trouble_of
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.timetable import Times, last_run
-from chatwoot_ops.operations.schedule import DIFFERS, NOT_INSTALLED, state_of, times_of
+from chatwoot_ops.operations.schedule import (
+    DIFFERS,
+    ELSEWHERE,
+    NOT_INSTALLED,
+    other_engine,
+    present_files,
+    state_of,
+    times_of,
+)
 
 # The jitter, a task before it that is still at work, and the hour that a change to summer time can shift.
 LATE = timedelta(hours=2)
@@ -41,8 +49,11 @@ def _installed(stack: Stack, host: Host) -> Check:
     try:
         state = state_of(stack, host)
         since = RunNotes(stack.state_folder).since()
+        other = other_engine(stack, host, present_files(stack, host)) if state == ELSEWHERE else ""
     except (OpsError, ValueError) as error:
         return failed("schedule", f"could not check: {error}", remedy)
+    if other:
+        return failed("schedule", f"{state}: {other}", f"{remedy} in the shell whose engine is the right one")
     if state == DIFFERS:
         return warned("schedule", state, remedy)
     if since and state == NOT_INSTALLED:
