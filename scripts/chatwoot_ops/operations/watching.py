@@ -11,7 +11,7 @@ from chatwoot_ops.errors import OpsError
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.run_note import RunNote, trouble_of
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.model.timetable import Times, last_run
+from chatwoot_ops.model.timetable import last_run
 from chatwoot_ops.operations.schedule import (
     DIFFERS,
     ELSEWHERE,
@@ -36,6 +36,12 @@ def run_lock(stack: Stack, task: str) -> str:
 def scheduled_checks(stack: Stack, host: Host) -> tuple[Check, ...]:
     """One check for the schedule and one for each task of it that ran or should have run."""
     return (_installed(stack, host), *(check for task in times_of(stack) if (check := _check(stack, host, task))))
+
+
+def due_at(stack: Stack, host: Host, task: str) -> datetime:
+    """When a scheduled task was due last, not counting what may still be late."""
+    late = host.clock.local(host.clock.now() - LATE).replace(tzinfo=None)
+    return host.clock.local(last_run(times_of(stack)[task], late)).astimezone(UTC)
 
 
 def troubles(stack: Stack, host: Host, *, but: str) -> tuple[str, ...]:
@@ -79,9 +85,7 @@ def _check(stack: Stack, host: Host, task: str) -> Check | None:
 
 
 def _trouble(stack: Stack, host: Host, task: str, note: RunNote | None, since: datetime) -> str:
-    times: Times = times_of(stack)[task]
-    late = host.clock.local(host.clock.now() - LATE).replace(tzinfo=None)
-    due = host.clock.local(last_run(times, late)).astimezone(UTC)
+    due = due_at(stack, host, task)
     at_work = is_held(run_lock(stack, task))
     return trouble_of(note, due, since, now=host.clock.now(), at_work=at_work)
 
