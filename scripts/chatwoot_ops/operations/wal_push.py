@@ -86,34 +86,37 @@ def drop_work(stack: Stack) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(way: _Way, chain: Chain) -> str:
+def start_there(stack: Stack, url: str, chain: Chain) -> str:
     """Where the oldest set begins that is off-site and goes on with this chain, "" where none is: it needs no WAL."""
-    url = way.bucket.remote.url
-    sets = [each.manifest for each in store_of(way.stack).sets() if each.lies_at(url) and belongs(each.manifest, chain)]
+    sets = [each.manifest for each in store_of(stack).sets() if each.lies_at(url) and belongs(each.manifest, chain)]
     return min((each.cluster.start_lsn for each in sets if each.cluster), key=position, default="")
 
 
-def _lacking(chain: Chain, there: tuple[str, ...], start: str) -> list[str]:
+def finished(chain: Chain) -> list[str]:
+    """The segments that nothing is written into any more."""
+    return [each for each in chain.segments if each in chain.written]
+
+
+def lacking(chain: Chain, there: tuple[str, ...], start: str) -> list[str]:
     """The finished segments that are to be brought: since the set, and since the last that is there.
 
     A set that is off-site and no longer here still goes on with what follows on its segments.
     """
     firsts = [number(chain, there[-1]) + 1] if there else []
     firsts += [position(start) // chain.segment_size] if start else []
-    finished = [each for each in chain.segments if each in chain.written and each not in there]
-    return [each for each in finished if firsts and number(chain, each) >= min(firsts)]
+    return [each for each in finished(chain) if each not in there and firsts and number(chain, each) >= min(firsts)]
 
 
 def _bring(way: _Way, chain: Chain) -> WalPushed:
     found = chain_there(way.bucket, way.instance, chain)
-    lacking = _lacking(chain, found.chain.segments, _start(way, chain))
+    missing = lacking(chain, found.chain.segments, start_there(way.stack, way.bucket.remote.url, chain))
     sent = 0
-    for at in range(0, len(lacking), AT_ONCE):
-        way.host.reporter.step(f"Bringing WAL off-site: {at} of {len(lacking)} segments of {chain.name}")
-        new = [_send(way, chain, each) for each in lacking[at : at + AT_ONCE]]
+    for at in range(0, len(missing), AT_ONCE):
+        way.host.reporter.step(f"Bringing WAL off-site: {at} of {len(missing)} segments of {chain.name}")
+        new = [_send(way, chain, each) for each in missing[at : at + AT_ONCE]]
         found = _noted(way, found, new)
         sent += sum(each.size for each in new)
-    return WalPushed(len(lacking), sent, found.chain.received)
+    return WalPushed(len(missing), sent, found.chain.received)
 
 
 def _noted(way: _Way, found: RemoteChain, new: list[Segment]) -> RemoteChain:
