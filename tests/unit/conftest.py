@@ -3,12 +3,15 @@
 import pytest
 
 from chatwoot_ops.adapters import lock
+from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.model import encrypted, units
+from chatwoot_ops.operations.changing import store_of
+from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.source import source_of_set
 from fakes import fake_host
 from keeping import well_keeping
 from sets import sealed
-from world import healthy_host, place_in, stack_in
+from world import healthy_host, place_in
 
 
 @pytest.fixture(autouse=True)
@@ -51,10 +54,22 @@ def source(stack):
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path)
+def values():
+    """What `.env` says beside its secrets; a file whose stack differs says in what."""
+    return {}
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path)
+def place(tmp_path, values):
+    return place_in(tmp_path, **values)
+
+
+@pytest.fixture
+def stack(place):
+    return unchecked_stack(place, read_env_file(place.env_file))
+
+
+@pytest.fixture
+def store(stack, well):
+    """The journal of a stack that is well."""
+    return store_of(stack, well)

@@ -30,7 +30,7 @@ from fakes import GIGABYTE
 from index_world import ALL, well_indexes
 from keeping import PAGES, listed, well_inside, well_keeping
 from sets import certificate, encrypted, sealed, sealed_whole
-from world import INSTANCE, SECRETS, database_answer, image, place_in, volume_answer
+from world import INSTALLED, INSTANCE, SECRETS, database_answer, image, volume_answer
 
 LEFT = "chatwoot-drill-0a1b2c3d"
 
@@ -42,8 +42,8 @@ def _own_temporary_folder(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce", SMTP_ADDRESS="mail.example")
+def values():
+    return {**INSTALLED, "SMTP_ADDRESS": "mail.example"}
 
 
 @pytest.fixture

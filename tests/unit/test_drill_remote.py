@@ -33,8 +33,8 @@ from world import place_in
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, **REMOTE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return {**REMOTE, "CHATWOOT_RELEASE": "v4.15.1-ce"}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from chatwoot_ops.operations.changing import KEPT, changing, store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import FINISH, UNDO, recover
 from chatwoot_ops.operations.setup import SetUp
-from world import INSTANCE, ROOT, container, containers, database_answer, healthy_host, image, place_in
+from world import INSTALLED, INSTANCE, ROOT, container, containers, database_answer, healthy_host, image, place_in
 
 OPERATIONS = ROOT / "scripts/chatwoot_ops/operations"
 # These need a backup set or an upgrade to speak of; the stack tests cut them off.
@@ -25,10 +25,8 @@ MADE = Step("volumes", "t", {"created": ["chatwoot-db-data"], "instance": INSTAN
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(
-        tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce", COMPOSE_PROJECT_NAME="chatwoot"
-    )
+def values():
+    return {**INSTALLED, "COMPOSE_PROJECT_NAME": "chatwoot"}
 
 
 @pytest.fixture
@@ -36,11 +34,6 @@ def _nothing_thrown_away(well, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for part in ("docker ps -a --format", "docker volume ls", "docker network ls"):
         well.processes.on(part, "")
-
-
-@pytest.fixture
-def store(place, well):
-    return store_of(unchecked_stack(place, read_env_file(place.env_file)), well)
 
 
 def cut_off(store, operation, *steps, **options):

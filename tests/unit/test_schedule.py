@@ -15,20 +15,15 @@ from chatwoot_ops.operations.schedule import DIFFERS, INSTALLED, NOT_INSTALLED, 
 from chatwoot_ops.operations.schedule_install import Asked, install_schedule, schedule_as_asked
 from fakes import fake_host
 from killed import KilledError
-from world import INSTANCE, ROOT, place_in, stack_in
+from world import INSTANCE, ROOT, stack_in
 
 NAMES = [f"chatwoot-ops-{task}.{kind}" for task in ("backup", "prune", "verify") for kind in ("service", "timer")]
 TIMERS = "chatwoot-ops-backup.timer chatwoot-ops-verify.timer chatwoot-ops-prune.timer"
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
-
-
-@pytest.fixture
-def stack(tmp_path, place):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
+def values():
+    return {"CHATWOOT_INSTANCE_ID": INSTANCE}
 
 
 def able_host(*answers):
