@@ -1,5 +1,7 @@
 """Every unit test has its locks in a folder of its own, and fingerprints that take no time."""
 
+import tempfile
+
 import pytest
 
 from chatwoot_ops.adapters import lock
@@ -28,6 +30,14 @@ def _quick_fingerprints(monkeypatch):
 def _own_system_folders(monkeypatch, tmp_path_factory):
     for name in ("SYSTEMD_FOLDER", "CRON_FOLDER"):
         monkeypatch.setattr(units, name, tmp_path_factory.mktemp(name.lower()))
+
+
+@pytest.fixture(autouse=True)
+def temporary_folder(monkeypatch, tmp_path_factory):
+    """Where throwaway stacks keep their settings: the machine's own has those of one that really runs."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 from keeping import well_keeping
 from sets import sealed_whole
-from unit.test_drill import _own_temporary_folder, engine, pages  # noqa: F401 - fixtures, asked for by name
+from unit.test_drill import engine, pages  # noqa: F401 - fixtures, asked for by name
 from unit.test_prune import SETTINGS, kept_by, nightly, there
 from unit.test_push import REMOTE
 from world import ROOT, stack_in

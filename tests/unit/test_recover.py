@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 
 import pytest
 
@@ -30,8 +29,7 @@ def values():
 
 
 @pytest.fixture
-def _nothing_thrown_away(well, monkeypatch, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def _nothing_thrown_away(well):
     for part in ("docker ps -a --format", "docker volume ls", "docker network ls"):
         well.processes.on(part, "")
 
@@ -105,13 +103,12 @@ def test_an_operation_of_a_newer_version_is_refused(place, well, store):
     assert store.read()
 
 
+@pytest.mark.usefixtures("_nothing_thrown_away")
 @pytest.mark.parametrize("how", [{"finish": True}, {"undo": True}], ids=["finish", "undo"])
 @pytest.mark.parametrize("operation", sorted(set(FINISH) - NEED_A_SET))
 def test_each_operation_ends_and_its_journal_is_gone(place, well, store, operation, how):
     well.processes.on("db:chatwoot_prepare", "").on("docker volume rm", "").on("docker rm --force left", "")
     well.processes.on("--filter label=chatwoot-ops.operation", "left\n").on("sudo -n", "")
-    for part in ("docker ps -a --format", "docker volume ls --format", "docker network ls"):
-        well.processes.on(part, "")
     cut_off(store, operation, MADE, quick=True)
     result = recover(place, well, **how)
     assert result.ended
