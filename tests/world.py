@@ -17,6 +17,8 @@ from fakes import NOW, OK, SPOKEN, fake_host
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "infra/docker/chatwoot"
 INSTANCE = "11111111-2222-3333-4444-555555555555"
+# What `.env` says beside its secrets once a stack was set up.
+INSTALLED = {"CHATWOOT_INSTANCE_ID": INSTANCE, "CHATWOOT_RELEASE": "v4.15.1-ce"}
 SECRETS = {name: f"S{index}abcdefghijklmnopqrstuvwxyz0123456789" for index, name in enumerate(GENERATED)}
 VERSIONS = ("20230426130150", "20231211010807")
 IMAGE_ID = "sha256:" + "a" * 64

@@ -14,7 +14,7 @@ from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT, MANIFEST, SETTINGS_
 from chatwoot_ops.operations.backup import back_up
 from keeping import well_keeping
 from sets import encrypted, sealed, sealed_physical
-from world import INSTANCE, healthy_host, stack_in
+from world import INSTALLED, healthy_host, stack_in
 
 PUBLIC, PRIVATE = make_pair()
 SETTINGS = b"SECRET_KEY_BASE=of-a-test\n" * 40
@@ -74,7 +74,7 @@ def _packed(folder, seed, **values):
     """By the tool itself: the second of two sets, which shares a pack of stored files with the first."""
     maker = folder.parent / f"maker-{seed}"
     maker.mkdir()
-    given = {"CHATWOOT_INSTANCE_ID": INSTANCE, "CHATWOOT_RELEASE": "v4.15.1-ce", "BACKUP_FOLDER": str(folder)}
+    given = {**INSTALLED, "BACKUP_FOLDER": str(folder)}
     stack, host = stack_in(maker, **given, BACKUP_RECIPIENTS=PUBLIC, **values), healthy_host()
     well_keeping(host)
     host.processes.on("--snapshot=", f"PGDMP of {seed}" * 500)

@@ -16,7 +16,7 @@ from damage import GONE, SWAPPED, Damage, damages
 from fault_table import record
 from faults.forms import EVERY_FORM, PRIVATE, Pair, is_what_it_was, listing
 from keeping import well_keeping, well_physical
-from world import INSTANCE, place_in
+from world import INSTALLED, place_in
 
 SAMPLE_OF_EACH = 14
 SAME = "changed where it says the same afterwards, and taken"
@@ -73,7 +73,7 @@ def bench(tmp_path, well, form):
     (well_physical if "physical" in form else well_keeping)(well)
     (tmp_path / "machine").mkdir()
     (tmp_path / "key").write_text(PRIVATE)
-    place = place_in(tmp_path / "machine", CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+    place = place_in(tmp_path / "machine", **INSTALLED)
     pair = Pair.of(form, tmp_path)
     whole = shutil.copytree(pair.path, tmp_path / "whole" / pair.path.name)
     return Bench(place, well, pair, whole, str(tmp_path / "key") if "encrypted" in form else "")

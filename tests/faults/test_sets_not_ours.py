@@ -19,7 +19,7 @@ from chatwoot_ops.operations.restore import RestoreOptions, restore_from
 from fault_table import record
 from faults.forms import FORMS, PRIVATE
 from keeping import well_keeping, well_physical
-from world import INSTANCE, place_in
+from world import INSTALLED, INSTANCE
 
 OTHER = "99999999-8888-4777-8666-555555555555"
 # What only looks: listings of contents, and what the volume and the image say of themselves.
@@ -32,13 +32,8 @@ def form(request):
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
+def values():
+    return INSTALLED
 
 
 @pytest.fixture

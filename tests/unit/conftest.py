@@ -2,15 +2,20 @@
 
 import tempfile
 
+import tempfile
+
 import pytest
 
 from chatwoot_ops.adapters import lock
+from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.model import encrypted, units
+from chatwoot_ops.operations.changing import store_of
+from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.source import source_of_set
 from fakes import fake_host
 from keeping import well_keeping
 from sets import sealed
-from world import healthy_host, place_in, stack_in
+from world import healthy_host, place_in
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +38,14 @@ def _quick_fingerprints(monkeypatch):
 def _own_system_folders(monkeypatch, tmp_path_factory):
     for name in ("SYSTEMD_FOLDER", "CRON_FOLDER"):
         monkeypatch.setattr(units, name, tmp_path_factory.mktemp(name.lower()))
+
+
+@pytest.fixture(autouse=True)
+def temporary_folder(monkeypatch, tmp_path_factory):
+    """Where throwaway stacks keep their settings: the machine's own has those of one that really runs."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -59,10 +72,22 @@ def source(stack):
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path)
+def values():
+    """What `.env` says beside its secrets; a file whose stack differs says in what."""
+    return {}
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path)
+def place(tmp_path, values):
+    return place_in(tmp_path, **values)
+
+
+@pytest.fixture
+def stack(place):
+    return unchecked_stack(place, read_env_file(place.env_file))
+
+
+@pytest.fixture
+def store(stack, well):
+    """The journal of a stack that is well."""
+    return store_of(stack, well)

@@ -2,7 +2,6 @@
 # ruff: noqa: PLR0917 - pytest hands its fixtures over by name
 
 import json
-import tempfile
 from uuid import UUID
 
 import pytest
@@ -119,9 +118,7 @@ class Machine:
 
 
 @pytest.fixture(autouse=True)
-def _own_temporary_folder(monkeypatch, tmp_path):
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+def _known_instance(monkeypatch):
     monkeypatch.setattr(adopt_plan, "uuid4", lambda: UUID(INSTANCE))
 
 

@@ -31,15 +31,15 @@ from chatwoot_ops.operations.changing import store_of
 from fakes import SPOKEN
 from keeping import SNAPSHOT, well_keeping
 from sets import BLOBS, DATA, DUMP, FILES, checksum, sealed, tar_of
-from world import INSTANCE, VERSIONS, stack_in
+from world import INSTALLED, INSTANCE, VERSIONS, stack_in
 
 LISTS = [LIST_ARTIFACT, KNOWN_ARTIFACT]
 DUMPING, TAR = "--snapshot=", "--entrypoint tar"
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return INSTALLED
 
 
 @pytest.fixture

@@ -32,13 +32,8 @@ OTHER = make_pair()[0]
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
+def values():
+    return {"CHATWOOT_INSTANCE_ID": INSTANCE}
 
 
 @pytest.fixture

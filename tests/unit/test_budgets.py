@@ -26,8 +26,8 @@ GOOD = json.loads(to_json(certificate(set="a-set", ended="2026-11-01T06:00:00Z",
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, **SETTINGS)
+def values():
+    return SETTINGS
 
 
 def budget_checks(stack, host):

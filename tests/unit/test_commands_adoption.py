@@ -7,7 +7,6 @@ import pytest
 from chatwoot_ops.commands import adoption, backup
 from chatwoot_ops.commands.adoption import Server
 from fakes import shown
-from world import stack_in
 
 IMAGE, COPY = "pgvector/pgvector:pg16", "chatwoot-adopt-op1"
 LABELS = "--label com.docker.compose.project=chatwoot --label chatwoot-ops.operation=op1"
@@ -21,8 +20,8 @@ SERVER = Server("abc", "postgres", "of-the-source-0123456789")
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, POSTGRES_IMAGE=IMAGE)
+def values():
+    return {"POSTGRES_IMAGE": IMAGE}
 
 
 def of_the_source(stack):

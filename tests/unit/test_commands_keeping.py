@@ -10,7 +10,6 @@ import pytest
 from chatwoot_ops.commands import backup, compose, physical, staging, stored_files
 from chatwoot_ops.model.cluster import COMPRESSIONS
 from fakes import COMPOSE, shown
-from world import stack_in
 
 DB_IMAGE, DB, STORAGE = "pgvector/pgvector:pg16", "chatwoot-db-data", "chatwoot-storage"
 WHERE = "-U postgres -d chatwoot_production"
@@ -32,8 +31,8 @@ LOAD = f"--no-owner --no-privileges --exit-on-error -h 127.0.0.1 {WHERE}"
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, POSTGRES_IMAGE=DB_IMAGE)
+def values():
+    return {"POSTGRES_IMAGE": DB_IMAGE}
 
 
 def dumping(stack):

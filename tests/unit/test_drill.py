@@ -3,7 +3,6 @@
 
 import json
 import shutil
-import tempfile
 
 import pytest
 
@@ -30,20 +29,14 @@ from fakes import GIGABYTE
 from index_world import ALL, well_indexes
 from keeping import PAGES, listed, well_inside, well_keeping
 from sets import certificate, encrypted, sealed, sealed_whole
-from world import INSTANCE, SECRETS, database_answer, image, place_in, volume_answer
+from world import INSTALLED, INSTANCE, SECRETS, database_answer, image, volume_answer
 
 LEFT = "chatwoot-drill-0a1b2c3d"
 
 
-@pytest.fixture(autouse=True)
-def _own_temporary_folder(monkeypatch, tmp_path):
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-
-
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce", SMTP_ADDRESS="mail.example")
+def values():
+    return {**INSTALLED, "SMTP_ADDRESS": "mail.example"}
 
 
 @pytest.fixture
@@ -85,8 +78,8 @@ def kept(home):
     return CertificateStore(home.state_folder).read()[0]
 
 
-def left_in(tmp_path):
-    return [path.name for path in (tmp_path / "tmp").iterdir()]
+def left_in(folder):
+    return [path.name for path in folder.iterdir()]
 
 
 def test_a_whole_set_passes_and_the_certificate_says_what_came_back(drilled, home, well):
@@ -162,7 +155,9 @@ def test_two_drills_of_one_stack_do_not_run_at_once(drilled, home):
     assert kept(home) == ()
 
 
-def test_a_damaged_set_is_refused_before_anything_is_made_and_the_certificate_says_so(drilled, engine, home, tmp_path):
+def test_a_damaged_set_is_refused_before_anything_is_made_and_the_certificate_says_so(
+    drilled, engine, home, temporary_folder
+):
     (home.backup_folder / "20261124T080000Z-logical" / "database.dump").write_bytes(b"other")
     with pytest.raises(BackupSetInvalidError, match="is damaged") as caught:
         drilled()
@@ -171,10 +166,10 @@ def test_a_damaged_set_is_refused_before_anything_is_made_and_the_certificate_sa
     (found,) = kept(home)
     assert (found.passed, found.recovery_seconds) == (False, 0.0)
     assert "database.dump" in found.why
-    assert left_in(tmp_path) == []
+    assert left_in(temporary_folder) == []
 
 
-def test_a_set_that_does_not_hold_what_it_promises_fails_and_all_is_removed(drilled, engine, home, tmp_path):
+def test_a_set_that_does_not_hold_what_it_promises_fails_and_all_is_removed(drilled, engine, home, temporary_folder):
     engine.on("r.rolname <>", "[3]\n")
     engine.on("docker ps -aq --filter label=com.docker.compose.project=chatwoot-drill", "c1\n")
     with pytest.raises(ChecksFailedError, match="The drill of 20261124T080000Z-logical failed") as caught:
@@ -183,7 +178,7 @@ def test_a_set_that_does_not_hold_what_it_promises_fails_and_all_is_removed(dril
     (found,) = kept(home)
     assert "3 tables or sequences do not belong" in found.why
     assert engine.ran_with("docker rm --force c1")
-    assert left_in(tmp_path) == []
+    assert left_in(temporary_folder) == []
     assert read_set(home.backup_folder / found.set).verified == ""
 
 
@@ -252,7 +247,7 @@ def test_without_room_nothing_begins(drilled, well, engine, home, lacking):
     assert kept(home) == ()
 
 
-def test_ctrl_c_leaves_nothing(drilled, engine, home, tmp_path):
+def test_ctrl_c_leaves_nothing(drilled, engine, home, temporary_folder):
     def interrupted(_):
         raise KeyboardInterrupt
 
@@ -261,20 +256,20 @@ def test_ctrl_c_leaves_nothing(drilled, engine, home, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         drilled()
     assert engine.ran_with("docker rm --force c1")
-    assert left_in(tmp_path) == []
+    assert left_in(temporary_folder) == []
     assert kept(home) == ()
 
 
 @pytest.mark.parametrize("part", ["container", "folder"])
-def test_what_a_killed_drill_left_is_removed_by_the_next(drilled, engine, tmp_path, part):
+def test_what_a_killed_drill_left_is_removed_by_the_next(drilled, engine, temporary_folder, part):
     if part == "folder":
-        (tmp_path / "tmp" / f"{LEFT}.x").mkdir()
+        (temporary_folder / f"{LEFT}.x").mkdir()
     else:
         engine.on("docker ps -a --format", f"{LEFT}\nchatwoot\n")
     engine.on("docker ps -aq --filter label=com.docker.compose.project=chatwoot-drill-0a1b2c3d", "c7\n")
     drilled()
     assert engine.ran_with("docker rm --force c7")
-    assert left_in(tmp_path) == []
+    assert left_in(temporary_folder) == []
 
 
 def test_a_set_of_an_older_release_is_drilled_with_its_own_image(drilled, engine, home):
@@ -309,7 +304,7 @@ def test_on_an_empty_machine_the_private_key_brings_the_settings(drilled, place,
 
 
 def test_a_set_that_is_encrypted_as_a_whole_is_opened_with_its_key_and_nothing_of_it_stays_in_clear(
-    drilled, place, home, tmp_path
+    drilled, place, home, tmp_path, temporary_folder
 ):
     public, private = make_pair()
     (tmp_path / "identity").write_text(private)
@@ -317,7 +312,7 @@ def test_a_set_that_is_encrypted_as_a_whole_is_opened_with_its_key_and_nothing_o
     path = sealed_whole(home.backup_folder, public, settings=place.env_file.read_text())
     found = drilled(set=str(path), identity=str(tmp_path / "identity"))
     assert (found.passed, found.rows) == (True, drilled_before.rows)
-    assert left_in(tmp_path) == []
+    assert left_in(temporary_folder) == []
 
 
 def test_without_its_key_a_set_that_is_encrypted_as_a_whole_is_refused(drilled, engine, home):

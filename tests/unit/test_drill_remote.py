@@ -26,15 +26,15 @@ from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.recover import recover
 from keeping import well_physical
 from sets import sealed, sealed_physical, sealed_whole
-from unit.test_drill import _own_temporary_folder, engine, pages  # noqa: F401 - fixtures
+from unit.test_drill import engine, pages  # noqa: F401 - fixtures
 from unit.test_push import FOLDER, NAME, REMOTE, failing, flipped
 from world import FOLDER as COMPOSE_FOLDER
 from world import place_in
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, **REMOTE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return {**REMOTE, "CHATWOOT_RELEASE": "v4.15.1-ce"}
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ from chatwoot_ops.operations.status import status
 from fakes import fake_host
 from keeping import well_keeping
 from sets import BLOBS, DUMP, FILES, manifest, sealed, sealed_whole, tar_of
-from world import INSTANCE, place_in, well_stack
+from world import INSTALLED, INSTANCE, place_in, well_stack
 
 PUBLIC, PRIVATE = make_pair()
 WHERE = {"set": "latest", "dump": "", "storage": ""}
@@ -55,14 +55,8 @@ TAR = tar_of(FILES)
 
 
 @pytest.fixture
-def place(tmp_path):
-    values = {"BACKUP_RECIPIENTS": PUBLIC, "BACKUP_ENCRYPT": "all"}
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce", **values)
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
+def values():
+    return {**INSTALLED, "BACKUP_RECIPIENTS": PUBLIC, "BACKUP_ENCRYPT": "all"}
 
 
 def host_that_types(*answers):

@@ -5,31 +5,24 @@ from dataclasses import replace
 
 import pytest
 
-from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.errors import CommandFailedError, IndexesMissingError, InterruptedByOperatorError
 from chatwoot_ops.model.indexes import Index, build_memory, concurrently, differences, lacking, plan, surplus
 from chatwoot_ops.operations.changing import changing, store_of
 from chatwoot_ops.operations.indexes import build, indexes_check
-from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.restore import restore
 from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE
 from chatwoot_ops.operations.status import status
 from index_world import ALL, BTREE, LATE, MEANING, TEXT, UNIQUE, entry, listing, sections, well_indexes
-from world import INSTANCE, place_in
+from world import INSTALLED
 
 YES = RestoreOptions(yes=True)
 NAMES = [name.partition(".")[2] for name in ALL]
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
+def values():
+    return INSTALLED
 
 
 def late(*definitions, listed=NAMES, more=()):

@@ -2,25 +2,18 @@
 
 import pytest
 
-from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.console.moving import left
 from chatwoot_ops.errors import BackupFailedError, SettingsInvalidError
 from chatwoot_ops.model.journal import Opening
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.leaving import leave
-from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import recover
-from world import INSTANCE, place_in
+from world import INSTALLED
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
+def values():
+    return INSTALLED
 
 
 def in_order(engine, *parts):

@@ -26,7 +26,7 @@ from chatwoot_ops.operations.source import source_again
 from fakes import COMPOSE, shown
 from keeping import well_physical
 from sets import CLUSTER, a_set, sealed_physical
-from world import INSTANCE, SLOT, archive_listing, container, containers, stack_in, wal_answer
+from world import INSTALLED, SLOT, archive_listing, container, containers, stack_in, wal_answer
 
 YES = RestoreOptions(yes=True)
 HOUR = 3600
@@ -36,8 +36,8 @@ REACHED = json.dumps(["2026-11-24 08:50:00.25+00", "0/3001000"])
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce", WAL_ARCHIVE="async")
+def values():
+    return {**INSTALLED, "WAL_ARCHIVE": "async"}
 
 
 @pytest.fixture

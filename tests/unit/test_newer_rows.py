@@ -12,7 +12,7 @@ from chatwoot_ops.operations.restore import restore
 from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_dump
 from fakes import SPOKEN
-from world import INSTANCE, stack_in
+from world import INSTALLED
 
 MESSAGE = json.dumps({"table": "messages", "row": {"id": 9, "content": 'back\\slash, "quotes"\n\u00e1'}})
 CONTACT = json.dumps({"table": "contacts", "row": {"id": 3}})
@@ -20,8 +20,8 @@ SPEAKS = f"-T chatwoot-db psql -X -q -t -A -v ON_ERROR_STOP=1 -U postgres -d cha
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return INSTALLED
 
 
 def saving(path):

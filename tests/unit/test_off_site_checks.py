@@ -26,8 +26,8 @@ URL = REMOTE["BACKUP_REMOTE"]
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, **AGED)
+def values():
+    return AGED
 
 
 def made(stack, day=24, hour=2):

@@ -33,16 +33,15 @@ from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from keeping import well_keeping
 from sets import DUMP, sealed
 from stored import StorageVolume
-from world import INSTANCE, stack_in
+from world import INSTALLED, INSTANCE, stack_in
 
-RELEASE = {"CHATWOOT_INSTANCE_ID": INSTANCE, "CHATWOOT_RELEASE": "v4.15.1-ce"}
 ONE, TWO, THREE, FOUR = "abcdefghij", "klmnopqrst", "uvwxyzabcd", "efghijklmn"
 FIRST_PACK = "storage-000001.tar"
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, **RELEASE)
+def values():
+    return INSTALLED
 
 
 @pytest.fixture
@@ -324,7 +323,7 @@ def test_a_quarter_may_be_of_files_that_are_gone(live, reason):
 def whole_to(stack_folder, *recipients):
     stack_folder.mkdir(exist_ok=True)
     values = {"BACKUP_RECIPIENTS": ",".join(recipients), "BACKUP_ENCRYPT": "all"}
-    return stack_in(stack_folder, **RELEASE, **values)
+    return stack_in(stack_folder, **INSTALLED, **values)
 
 
 def test_encrypted_sets_share_their_packs_without_any_private_key(stored, take, tmp_path, well):
@@ -369,10 +368,10 @@ def test_to_other_recipients_nothing_is_linked(stored, take, tmp_path):
 
 def test_a_set_in_clear_is_not_linked_into_an_encrypted_one_nor_the_other_way_round(stored, take, tmp_path):
     public = make_pair()[0]
-    clear = stack_in(tmp_path / "all", **RELEASE) if (tmp_path / "all").mkdir() is None else None
+    clear = stack_in(tmp_path / "all", **INSTALLED) if (tmp_path / "all").mkdir() is None else None
     take(stack=clear)
     assert take(stack=whole_to(tmp_path / "all", public)).set.manifest.packing.whole_because == OTHERWISE_ENCRYPTED
-    clear = stack_in(tmp_path / "all", **RELEASE)
+    clear = stack_in(tmp_path / "all", **INSTALLED)
     again = take(stack=clear).set.manifest.packing
     assert (again.whole_because, len(again.packs)) == ("", 1)
     assert stored.rows
@@ -380,7 +379,7 @@ def test_a_set_in_clear_is_not_linked_into_an_encrypted_one_nor_the_other_way_ro
 
 def test_of_another_installation_nothing_is_taken(stored, take, tmp_path):
     take()
-    other = stack_in(tmp_path, **{**RELEASE, "CHATWOOT_INSTANCE_ID": INSTANCE.replace("1", "9")})
+    other = stack_in(tmp_path, **{**INSTALLED, "CHATWOOT_INSTANCE_ID": INSTANCE.replace("1", "9")})
     assert take(stack=other).set.manifest.packing.whole_because == FIRST
     assert stored.rows
 

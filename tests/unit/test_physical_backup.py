@@ -23,14 +23,14 @@ from chatwoot_ops.operations.recover import recover
 from fakes import SPOKEN
 from keeping import PROBE, SAID, probed, well_physical
 from sets import ARCHIVE, ARCHIVE_NAME, BLOBS, CLUSTER, OUTLINED, sealed_physical
-from world import INSTANCE, place_in, stack_in
+from world import INSTALLED, INSTANCE, place_in, stack_in
 
 SESSION = f"ON_ERROR_STOP=1 -U postgres -d chatwoot_production\n{SPOKEN}"
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return INSTALLED
 
 
 @pytest.fixture

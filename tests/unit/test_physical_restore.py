@@ -19,7 +19,7 @@ from chatwoot_ops.operations.unpacking import cluster_problems, passwords_sql
 from fakes import SPOKEN
 from keeping import facts_answer, well_physical
 from sets import ARCHIVE, ARCHIVE_NAME, BLOBS, CLUSTER, DATA, FILES, OUTLINED, blob_lines, digest_lines, sealed_physical
-from world import INSTANCE, stack_in
+from world import INSTALLED, INSTANCE, stack_in
 
 YES = RestoreOptions(yes=True)
 SPEAKS = f"-h 127.0.0.1 -U postgres -d chatwoot_production\n{SPOKEN}"
@@ -27,8 +27,8 @@ VERIFY = "pg_verifybackup"
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return INSTALLED
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_cluster_that_cannot_run_here_is_refused_before_anything_is_touched(st
     ids=["superuser", "database"],
 )
 def test_a_cluster_whose_names_are_not_those_of_the_settings_is_refused(tmp_path, well, volume, source, name, mine):
-    stack = stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce", **{name: mine})
+    stack = stack_in(tmp_path, **INSTALLED, **{name: mine})
     with pytest.raises(BackupSetInvalidError) as caught:
         restore(stack, well, source, YES)
     assert caught.value.details[0].startswith(f"{name}: ")

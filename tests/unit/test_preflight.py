@@ -10,8 +10,8 @@ from world import INSTANCE, containers, stack_in, volume_answer
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
+def values():
+    return {"CHATWOOT_INSTANCE_ID": INSTANCE}
 
 
 def failing(stack, host):

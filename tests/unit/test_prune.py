@@ -31,20 +31,15 @@ from chatwoot_ops.operations.recover import recover
 from fakes import fake_host
 from killed import KilledError
 from sets import sealed, sealed_physical, sealed_whole
-from world import INSTANCE, place_in, stack_in
+from world import INSTANCE, stack_in
 
 ONE_ONLY = {f"BACKUP_KEEP_{rule}": "0" for rule in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")} | {"BACKUP_KEEP_LAST": "1"}
 SETTINGS = {"CHATWOOT_INSTANCE_ID": INSTANCE, **ONE_ONLY}
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, **SETTINGS)
-
-
-@pytest.fixture
-def stack(tmp_path, place):
-    return stack_in(tmp_path, **SETTINGS)
+def values():
+    return SETTINGS
 
 
 @pytest.fixture

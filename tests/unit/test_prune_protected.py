@@ -25,10 +25,10 @@ from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 from keeping import well_keeping
 from sets import sealed_whole
-from unit.test_drill import _own_temporary_folder, engine, pages  # noqa: F401 - fixtures, asked for by name
+from unit.test_drill import engine, pages  # noqa: F401 - fixtures, asked for by name
 from unit.test_prune import SETTINGS, kept_by, nightly, there
 from unit.test_push import REMOTE
-from world import ROOT, place_in, stack_in
+from world import ROOT, stack_in
 
 READ = (set_lock.READ,)
 
@@ -36,16 +36,6 @@ READ = (set_lock.READ,)
 @pytest.fixture
 def values():
     return {**SETTINGS, **REMOTE, "CHATWOOT_RELEASE": "v4.15.1-ce"}
-
-
-@pytest.fixture
-def place(tmp_path, values):
-    return place_in(tmp_path, **values)
-
-
-@pytest.fixture
-def stack(tmp_path, values, place):
-    return stack_in(tmp_path, **values)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ NAMES = [f"2026110{day}T023000Z-logical" for day in (1, 2, 3)]
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, **REMOTE, **ONE_ONLY)
+def values():
+    return {**REMOTE, **ONE_ONLY}
 
 
 @pytest.fixture

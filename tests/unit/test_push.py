@@ -48,8 +48,8 @@ ALL = sorted([DATABASE_ARTIFACT, STORAGE_ARTIFACT, MANIFEST, "claim.json", "off-
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, **REMOTE)
+def values():
+    return REMOTE
 
 
 @pytest.fixture

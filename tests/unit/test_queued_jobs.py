@@ -15,7 +15,7 @@ from chatwoot_ops.operations.source import source_of_set
 from contract import recorded
 from keeping import well_keeping
 from sets import sealed
-from world import INSTANCE, stack_in
+from world import INSTALLED
 
 MAIL = recorded.redis_keys()["dead"]["value"][0][0]
 ALIVE = recorded.redis_keys()["schedule"]["value"][0][0]
@@ -23,8 +23,8 @@ HOOK = json.dumps({"class": "WebhookJob", "args": ["http://kgc.example/hook", {"
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return INSTALLED
 
 
 @pytest.fixture

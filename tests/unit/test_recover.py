@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 
 import pytest
 
@@ -15,7 +14,7 @@ from chatwoot_ops.operations.changing import KEPT, changing, store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import FINISH, UNDO, recover
 from chatwoot_ops.operations.setup import SetUp
-from world import INSTANCE, ROOT, container, containers, database_answer, healthy_host, image, place_in
+from world import INSTALLED, INSTANCE, ROOT, container, containers, database_answer, healthy_host, image, place_in
 
 OPERATIONS = ROOT / "scripts/chatwoot_ops/operations"
 # These need a backup set or an upgrade to speak of; the stack tests cut them off.
@@ -25,22 +24,14 @@ MADE = Step("volumes", "t", {"created": ["chatwoot-db-data"], "instance": INSTAN
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(
-        tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce", COMPOSE_PROJECT_NAME="chatwoot"
-    )
+def values():
+    return {**INSTALLED, "COMPOSE_PROJECT_NAME": "chatwoot"}
 
 
 @pytest.fixture
-def _nothing_thrown_away(well, monkeypatch, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def _nothing_thrown_away(well):
     for part in ("docker ps -a --format", "docker volume ls", "docker network ls"):
         well.processes.on(part, "")
-
-
-@pytest.fixture
-def store(place, well):
-    return store_of(unchecked_stack(place, read_env_file(place.env_file)), well)
 
 
 def cut_off(store, operation, *steps, **options):
@@ -112,13 +103,12 @@ def test_an_operation_of_a_newer_version_is_refused(place, well, store):
     assert store.read()
 
 
+@pytest.mark.usefixtures("_nothing_thrown_away")
 @pytest.mark.parametrize("how", [{"finish": True}, {"undo": True}], ids=["finish", "undo"])
 @pytest.mark.parametrize("operation", sorted(set(FINISH) - NEED_A_SET))
 def test_each_operation_ends_and_its_journal_is_gone(place, well, store, operation, how):
     well.processes.on("db:chatwoot_prepare", "").on("docker volume rm", "").on("docker rm --force left", "")
     well.processes.on("--filter label=chatwoot-ops.operation", "left\n").on("sudo -n", "")
-    for part in ("docker ps -a --format", "docker volume ls --format", "docker network ls"):
-        well.processes.on(part, "")
     cut_off(store, operation, MADE, quick=True)
     result = recover(place, well, **how)
     assert result.ended

@@ -8,13 +8,11 @@ import pytest
 from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env_file
 from chatwoot_ops.errors import IndexesMissingError, StackLockedError, StackUnhealthyError
 from chatwoot_ops.model.journal import Opening, Step
-from chatwoot_ops.operations.changing import store_of
-from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, save_settings
 from index_world import ALL, well_indexes
 from keeping import COUNTS
-from world import INSTANCE, container, containers, place_in
+from world import INSTALLED, container, containers
 
 FIRST, SECOND = "clusters/first", "clusters/second"
 STAGE = Step("stage", "t", {"cluster": "second", "operation": "abc"})
@@ -25,18 +23,8 @@ CUT_OFF = (*SERVED, Step("build-indexes", "t"))
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
-
-
-@pytest.fixture
-def store(stack, well):
-    return store_of(stack, well)
+def values():
+    return INSTALLED
 
 
 @pytest.fixture

@@ -10,13 +10,11 @@ from chatwoot_ops.adapters.env_file import read_env_file, with_values, write_env
 from chatwoot_ops.errors import ReleaseRefusedError, StackLockedError
 from chatwoot_ops.model.journal import Opening, Step
 from chatwoot_ops.model.upgrade import WAY_BACK, WayBack, to_json
-from chatwoot_ops.operations.changing import store_of
-from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, save_settings
 from keeping import COUNTS
 from sets import sealed
-from world import INSTANCE, place_in
+from world import INSTALLED
 
 FIRST, SECOND = "clusters/first", "clusters/second"
 BACK = WayBack("v4.14.2-ce", "v4.15.1-ce", FIRST, COUNTS)
@@ -28,18 +26,8 @@ WAYS = pytest.mark.parametrize("how", [{"finish": True}, {"undo": True}], ids=["
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
-
-
-@pytest.fixture
-def store(stack, well):
-    return store_of(stack, well)
+def values():
+    return INSTALLED
 
 
 def cut_off(store, operation, *steps, **options):

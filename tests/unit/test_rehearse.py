@@ -1,9 +1,6 @@
 """The rehearsal: which images, in what order, and nothing left behind."""
 # ruff: noqa: PLR0917 - pytest hands a table's columns over by name
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from chatwoot_ops.adapters.env_file import read_env_file
@@ -14,11 +11,6 @@ from chatwoot_ops.operations.rehearse import SANDBOX, rehearse
 from chatwoot_ops.operations.throwaway import sweep, throwaway
 
 LEFT = "chatwoot-rehearsal-0a1b2c3d"
-
-
-@pytest.fixture(autouse=True)
-def _own_temporary_folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture
@@ -41,8 +33,8 @@ def stages(monkeypatch):
     return done
 
 
-def folders_in(tmp_path):
-    return [path.name for path in tmp_path.iterdir() if path.name.startswith("chatwoot-rehearsal-")]
+def folders_in(folder):
+    return [path.name for path in folder.iterdir() if path.name.startswith("chatwoot-rehearsal-")]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +102,7 @@ def test_a_throwaway_stack_shares_nothing_with_the_real_one(place, host):
 
 
 @pytest.mark.parametrize("error", [None, CommandFailedError("broken"), KeyboardInterrupt()], ids=str)
-def test_nothing_is_left_however_it_ends(place, host, engine, tmp_path, error):
+def test_nothing_is_left_however_it_ends(place, host, engine, temporary_folder, error):
     try:
         with throwaway(place, host, {}) as stack:
             engine.on(f"docker ps -aq --filter label=com.docker.compose.project={stack.project}", "c1\n")
@@ -124,7 +116,7 @@ def test_nothing_is_left_however_it_ends(place, host, engine, tmp_path, error):
     assert engine.ran_with("docker volume rm --force v1")
     assert engine.ran_with(f"docker network rm {stack.project}_stack")
     assert engine.ran_with(f"docker network rm {stack.project}-shared")
-    assert folders_in(tmp_path) == []
+    assert folders_in(temporary_folder) == []
     assert not lock_path(f"{stack.project}.run").exists()
 
 
@@ -137,17 +129,17 @@ def test_nothing_is_left_however_it_ends(place, host, engine, tmp_path, error):
     ],
     ids=["container", "volume", "network"],
 )
-def test_what_a_killed_run_left_is_removed_by_the_next(host, engine, tmp_path, part, output):
-    (tmp_path / f"{LEFT}.x").mkdir()
+def test_what_a_killed_run_left_is_removed_by_the_next(host, engine, temporary_folder, part, output):
+    (temporary_folder / f"{LEFT}.x").mkdir()
     engine.on(part, output)
     assert sweep(host) == (LEFT,)
-    assert folders_in(tmp_path) == []
+    assert folders_in(temporary_folder) == []
     assert engine.ran_with(f"docker network rm {LEFT}-shared")
 
 
-def test_a_rehearsal_that_still_runs_is_left_alone(host, engine, tmp_path):
+def test_a_rehearsal_that_still_runs_is_left_alone(host, engine, temporary_folder):
     engine.on("docker ps -a --format", f"{LEFT}\n")
-    (tmp_path / f"{LEFT}.x").mkdir()
+    (temporary_folder / f"{LEFT}.x").mkdir()
     with hold_lock(f"{LEFT}.run", operation="rehearse", user="grace", since="t"):
         assert sweep(host) == ()
-    assert Path(tmp_path / f"{LEFT}.x").is_dir()
+    assert (temporary_folder / f"{LEFT}.x").is_dir()

@@ -26,14 +26,13 @@ from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.upgrade import WAY_BACK
 from chatwoot_ops.operations.changing import store_of
-from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.restore import restore, restore_from
 from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, BEFORE_UPGRADE, Given, bring_settings, keys_given
 from chatwoot_ops.operations.source import source_of_dump, source_of_set
 from fakes import SPOKEN
 from sets import BLOBS, DATA, FILES, blob_lines, digest_lines, encrypted, sealed, tar_of
-from world import INSTANCE, ROOT, VERSIONS, database_answer, place_in, volume_answer
+from world import INSTALLED, INSTANCE, ROOT, VERSIONS, database_answer, volume_answer
 
 FIRST = "clusters/first"
 YES = RestoreOptions(yes=True)
@@ -42,13 +41,8 @@ HEAD = b"--\n-- PostgreSQL database dump\n--\n-- PostgreSQL database dump comple
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
+def values():
+    return INSTALLED
 
 
 def values_of(stack):

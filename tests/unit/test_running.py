@@ -13,15 +13,15 @@ from chatwoot_ops.operations.containers import containers_of
 from chatwoot_ops.operations.reading import Wanted, logs, psql, rails_console
 from chatwoot_ops.operations.running import down, restart, up
 from chatwoot_ops.operations.status import status
-from world import INSTANCE, container, containers, healthy_host, image, stack_in, volume_answer
+from world import INSTANCE, container, containers, healthy_host, image, volume_answer
 
 VOLUMES = "docker volume rm --force chatwoot-db-data chatwoot-redis-data chatwoot-storage"
 LOST = {"conversations": 3, "messages": 9, "contacts": 2, "files": 1, "newest": "2026-11-24"}
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
+def values():
+    return {"CHATWOOT_INSTANCE_ID": INSTANCE}
 
 
 def test_up_starts_the_data_first_and_then_the_rest(stack, well):

@@ -17,7 +17,7 @@ from chatwoot_ops.operations.schedule_install import Asked, install_schedule, sc
 from chatwoot_ops.operations.watching import scheduled_checks
 from fakes import fake_host
 from killed import KilledError
-from world import INSTANCE, ROOT, place_in, stack_in
+from world import INSTANCE, ROOT, stack_in
 
 NAMES = [f"chatwoot-ops-{task}.{kind}" for task in ("backup", "prune", "verify") for kind in ("service", "timer")]
 ROOTLESS = "unix:///run/user/1000/docker.sock"
@@ -26,13 +26,8 @@ TIMERS = "chatwoot-ops-backup.timer chatwoot-ops-verify.timer chatwoot-ops-prune
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
-
-
-@pytest.fixture
-def stack(tmp_path, place):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
+def values():
+    return {"CHATWOOT_INSTANCE_ID": INSTANCE}
 
 
 def able_host(*answers):

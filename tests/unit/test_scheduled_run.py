@@ -29,13 +29,8 @@ HALF_PAST_TWO = "2026-11-24T02:30:00Z"
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, BACKUP_PING_URL=URL)
-
-
-@pytest.fixture
-def stack(tmp_path, place):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, BACKUP_PING_URL=URL)
+def values():
+    return {"CHATWOOT_INSTANCE_ID": INSTANCE, "BACKUP_PING_URL": URL}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from chatwoot_ops.operations.secrets import GENERATED, existing_or_example
 from chatwoot_ops.operations.setup import set_up
 from chatwoot_ops.operations.sizing import web_processes
 from fakes import GIGABYTE, OK
-from world import DIGEST, FOLDER, INSTANCE, LOGIN_CLOSED, database_answer, place_in, stack_in, volume_answer
+from world import DIGEST, FOLDER, INSTALLED, INSTANCE, LOGIN_CLOSED, database_answer, place_in, stack_in, volume_answer
 
 ADA = Applicant(email="ada@x.example")
 EMPTY = database_answer(prepared=False, versions=[], configs=0, users=0, administrators=0)
@@ -115,7 +115,7 @@ def test_without_an_address_a_new_installation_is_refused_before_anything_is_mad
 
 def test_a_first_run_key_that_was_lost_is_put_back(tmp_path, well):
     well.processes.on("invalid_indexes", database_answer(users=0)).on("redis-cli SET", "")
-    place = place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+    place = place_in(tmp_path, **INSTALLED)
     assert "first-run key put back" in set_up(place, well, ADA, quick=True).changed
 
 

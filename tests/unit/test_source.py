@@ -12,14 +12,14 @@ from chatwoot_ops.model.settings import ENCRYPTION_KEYS, Settings
 from chatwoot_ops.operations.loss import loss_of_restore
 from chatwoot_ops.operations.source import Source, refuse_unfit, source_again, source_of_dump, source_of_set
 from sets import DATA, a_set, sealed
-from world import INSTANCE, stack_in
+from world import INSTALLED, INSTANCE, stack_in
 
 HEAD = b"--\n-- PostgreSQL database dump\n--\n"
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return INSTALLED
 
 
 def source(**changed):

@@ -19,7 +19,7 @@ from chatwoot_ops.operations.source import source_of_set
 from chatwoot_ops.operations.troubled_files import ask_where, list_file, told, troubled, where_question
 from keeping import well_keeping
 from stored import StorageVolume
-from world import INSTANCE, place_in, stack_in
+from world import INSTALLED, INSTANCE, place_in
 
 ONE, TWO, THREE = "abcdefghij", "klmnopqrst", "uvwxyzabcd"
 ROW = {"size": 3056, "filename": "invoice of Ada.pdf", "account": 2, "message": 126, "conversation": 54, "young": False}
@@ -30,8 +30,8 @@ WHERE = "json_array_elements_text"
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE, CHATWOOT_RELEASE="v4.15.1-ce")
+def values():
+    return INSTALLED
 
 
 @pytest.fixture

@@ -39,13 +39,8 @@ MORE = json.dumps({**COUNTS, "messages": 12, "contacts": 3})
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, **OLD, CHATWOOT_IMAGE=IMAGE)
-
-
-@pytest.fixture
-def stack(place):
-    return unchecked_stack(place, read_env_file(place.env_file))
+def values():
+    return {**OLD, "CHATWOOT_IMAGE": IMAGE}
 
 
 @pytest.fixture

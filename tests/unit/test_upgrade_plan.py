@@ -14,8 +14,8 @@ OLD = {"CHATWOOT_INSTANCE_ID": INSTANCE, "CHATWOOT_RELEASE": "v4.14.2-ce"}
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, **OLD, CHATWOOT_IMAGE=f"chatwoot/chatwoot:v4.14.2-ce@{DIGEST}")
+def values():
+    return {**OLD, "CHATWOOT_IMAGE": f"chatwoot/chatwoot:v4.14.2-ce@{DIGEST}"}
 
 
 @pytest.mark.parametrize(

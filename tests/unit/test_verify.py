@@ -11,12 +11,12 @@ from chatwoot_ops.operations.drill import DrillOptions
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.verify import verify
 from sets import DUMP, FILES, certificate, manifest, sealed, tar_of
-from world import INSTANCE, place_in
+from world import INSTANCE
 
 
 @pytest.fixture
-def place(tmp_path):
-    return place_in(tmp_path, CHATWOOT_INSTANCE_ID=INSTANCE)
+def values():
+    return {"CHATWOOT_INSTANCE_ID": INSTANCE}
 
 
 @pytest.fixture

@@ -100,8 +100,8 @@ class Archive:
 
 
 @pytest.fixture
-def stack(tmp_path):
-    return stack_in(tmp_path, **SETTINGS)
+def values():
+    return SETTINGS
 
 
 @pytest.fixture
