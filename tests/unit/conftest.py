@@ -2,8 +2,6 @@
 
 import tempfile
 
-import tempfile
-
 import pytest
 
 from chatwoot_ops.adapters import lock
@@ -21,12 +19,6 @@ from world import healthy_host, place_in
 @pytest.fixture(autouse=True)
 def _own_locks(monkeypatch, tmp_path_factory):
     monkeypatch.setattr(lock, "_FOLDERS", (tmp_path_factory.mktemp("locks"),))
-
-
-@pytest.fixture(autouse=True)
-def _own_temporary_folder(monkeypatch, tmp_path_factory):
-    # What sweeps up after throwaway stacks would else meet those that run on this machine.
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,12 @@ class Archive:
         engine.on_call("docker volume inspect", lambda _: Finished(0 if self.there else 1, "", ""))
         engine.on_call("volume create", self.create).on_call("--entrypoint cat", self.read)
         engine.on_call('mkdir -p "/volume/$chain"', self.describe).on_call('cat > "$segment.coming"', self.place)
-        engine.on("label=chatwoot-ops", "")
+        engine.on("label=chatwoot-ops", "").on_call("pg_switch_wal", self.switch)
+
+    def switch(self, _):
+        """A quiet server: nothing was written since the last segment ended."""
+        done = [name for _, name in self.files if name != self.partial]
+        return Finished(0, json.dumps([max(done, default=segment(0))]), "")
 
     def listing(self):
         if not self.described:
@@ -137,7 +142,7 @@ def test_a_push_brings_the_finished_segments_since_its_set_and_says_what_is_left
     result = push(stack, host)
     assert there(s3) == [f"{segment(2)}.gz", f"{segment(3)}.gz", "segments.json"]
     assert (result.wal.segments, result.wal.until) == (2, "2026-11-24T07:59:52.500000+00:00")
-    assert "The segment that is being written is left out." in pushed(result)[-2]
+    assert "What is written from now on is not." in pushed(result)[-2]
     assert listed(s3).chain.segments == (segment(2), segment(3))
     assert not list(stack.state_folder.glob("wal-going-*"))
     assert [each.manifest.name for each in list_remote(stack, host).sets] == [read_set(base).manifest.name]
@@ -152,6 +157,31 @@ def test_what_is_there_is_not_sent_again_and_what_was_finished_since_is_added(st
     sent = [given["Key"].rpartition("/")[2] for given in s3.did("put_object")]
     assert sent == [f"{segment(4)}.gz", "segments.json"]
     assert push_archive(stack, host).segments == 0
+
+
+def test_what_is_being_written_is_finished_first_so_that_a_quiet_day_is_off_site_too(stack, base, host, archive, s3):
+    def finish(_):
+        archive.files[SLOT, segment(5)] = content(5)
+        archive.partial = segment(5)
+        return Finished(0, json.dumps([segment(4)]), "")
+
+    host.processes.on_call("pg_switch_wal", finish)
+    push(stack, host)
+    assert there(s3) == [f"{segment(number)}.gz" for number in (2, 3, 4)] + ["segments.json"]
+
+
+def test_a_segment_that_never_reaches_the_archive_is_said_and_the_others_go(stack, base, host, archive, s3):
+    host.processes.on("pg_switch_wal", json.dumps([segment(4)]))
+    push(stack, host)
+    assert there(s3) == [f"{segment(2)}.gz", f"{segment(3)}.gz", "segments.json"]
+    assert f"The WAL segment {segment(4)} did not reach the archive. Type 'invoke doctor'." in host.reporter.notes
+
+
+def test_where_the_database_does_not_answer_what_is_finished_goes_all_the_same(stack, base, host, archive, s3):
+    host.processes.on("pg_switch_wal", code=1, stderr="the server is gone")
+    push(stack, host)
+    assert there(s3) == [f"{segment(2)}.gz", f"{segment(3)}.gz", "segments.json"]
+    assert any("could not be finished" in note for note in host.reporter.notes)
 
 
 def test_without_a_set_there_that_goes_on_with_it_no_wal_is_brought(stack, base, host, archive, s3):
