@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import BackupSetInvalidError
@@ -16,6 +18,7 @@ from chatwoot_ops.operations.source import Source
 from chatwoot_ops.operations.staging import (
     Staged,
     foreign_owners,
+    highest_staged,
     load,
     read_plan,
     read_staged,
@@ -48,6 +51,7 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
         raise BackupSetInvalidError("The new cluster is not what the source promises", details=problems)
     _require_release(stack, host, staged, migrate=migrate)
     refuse_lost(lost_in_set(source, staged), lambda keys: ask_staged(stack, host, operation, keys))
+    staged = replace(staged, high=highest_staged(stack, host, operation))
     anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
     host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
     host.processes.run(staging.end(stack, operation))
