@@ -19,6 +19,19 @@ from invoke.tasks import Task, task
 REPOSITORY = Path(__file__).resolve().parent
 INTERRUPTED = 130
 
+# Help of flags that mean the same in several tasks.
+AS_JSON = "One JSON object on standard output."
+IDENTITY = "File with the age private key that opens the set, or - to type it."
+LOOK_ONLY = "Only say what would be done, after looking at everything."
+MIGRATE = "Bring data of an older release to this one."
+QUICK = "Leave out the probes that must wait for a minute."
+THEIR_SETTINGS = (
+    "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a file with the "
+    "BACKUP_REMOTE settings."
+)
+WHICH_SET = "Which backup set: its name, latest, or a path to its folder."
+YES_TO_LOSS = "Confirm on the command line what would be lost."
+
 
 def perform(act: Callable[..., Any], *, json: bool = False, junit: str = "", failing: int = 0) -> None:
     """Runs one operation on the stack and shows its result; an expected error becomes its exit code.
@@ -49,9 +62,9 @@ def perform(act: Callable[..., Any], *, json: bool = False, junit: str = "", fai
         "admin-email": "E-mail address of the first administrator (else CHATWOOT_ADMIN_EMAIL, else asked).",
         "admin-name": "Name of the first administrator (else CHATWOOT_ADMIN_NAME, else from the address).",
         "company": "Name of the first account (else CHATWOOT_ADMIN_COMPANY, else from the address).",
-        "quick": "Leave out the probes that must wait for a minute.",
+        "quick": QUICK,
         "dry-run": "Only look whether this machine could carry it.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def setup(  # noqa: PLR0917 - each is a flag
@@ -88,11 +101,11 @@ def setup(  # noqa: PLR0917 - each is a flag
         "storage": "Folder of the stored files, or a tar of it, gzipped or not.",
         "env": "Its .env; the keys in it open the encrypted rows.",
         "image": "Chatwoot image to run here (else the Community Edition of its release).",
-        "migrate": "Bring data of an older release to this one.",
+        "migrate": MIGRATE,
         "rehearse": "Only rehearse; the source may serve meanwhile.",
         "yes": "Confirm on the command line what would be asked once the rehearsal has passed.",
-        "dry-run": "Only say what would be done, after looking at everything.",
-        "json": "One JSON object on standard output.",
+        "dry-run": LOOK_ONLY,
+        "json": AS_JSON,
     }
 )
 def adopt(  # noqa: PLR0917 - each is a flag
@@ -144,7 +157,7 @@ def secrets(_: Context, check: bool = False, json: bool = False) -> None:
     perform(act, json=json, failing=SettingsInvalidError.code)
 
 
-@task(help={"json": "One JSON object on standard output."})
+@task(help={"json": AS_JSON})
 def up(_: Context, json: bool = False) -> None:
     """[run] Start the stack and wait until it is healthy.
 
@@ -160,8 +173,8 @@ def up(_: Context, json: bool = False) -> None:
         "volumes": "Remove the data too; shows what would be lost and asks.",
         "backup": "Before a move: stop web and worker, take the last set, send it off-site where that is set up.",
         "yes": "Confirm on the command line what would be asked.",
-        "dry-run": "Only say what would be done, after looking at everything.",
-        "json": "One JSON object on standard output.",
+        "dry-run": LOOK_ONLY,
+        "json": AS_JSON,
     }
 )
 def down(
@@ -183,7 +196,7 @@ def down(
     perform(lambda place, host: act(opening.open_with(place, host), host, volumes=volumes), json=json)
 
 
-@task(help={"json": "One JSON object on standard output."})
+@task(help={"json": AS_JSON})
 def status(_: Context, json: bool = False) -> None:
     """[look] What runs, how it is, and what was left half done; exit 25 when a budget or a scheduled task fails.
 
@@ -216,7 +229,7 @@ def logs(_: Context, service: str = "", tail: int = 100, follow: bool = False) -
     perform(lambda place, host: reading.logs(opening.open_with(place, host), host, wanted, console.print_line))
 
 
-@task(help={"json": "One JSON object on standard output."})
+@task(help={"json": AS_JSON})
 def migrate(_: Context, json: bool = False) -> None:
     """[run] Prepare or migrate the database in a one-off container, and prove it.
 
@@ -236,7 +249,7 @@ def migrate(_: Context, json: bool = False) -> None:
         "kind": "logical or physical (else BACKUP_KIND).",
         "whole": "Share no stored file with an earlier set.",
         "identity": "With --verify: file with the age private key that opens an encrypted set, or - to type it.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def backup(  # noqa: PLR0917 - each is a flag
@@ -264,11 +277,11 @@ def backup(  # noqa: PLR0917 - each is a flag
 
 @task(
     help={
-        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "set": WHICH_SET,
         "level": "checksums; archive: the archives are read to their end too; restore: a drill of the set.",
         "identity": "File with the age private key that opens an encrypted set, or - to type it.",
         "settings": "With --level restore: a copy of the .env that the data was made with.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def verify(
@@ -301,7 +314,7 @@ def verify(
         "prove": "Make none; prove that a private key kept elsewhere opens a set.",
         "identity": "With --prove: file with that private key (else it is asked for).",
         "set": "With --prove: which set, its name or latest.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     },
 )
 def backup_keys(  # noqa: PLR0917 - each is a flag
@@ -324,7 +337,7 @@ def backup_keys(  # noqa: PLR0917 - each is a flag
     perform(proved if prove else functools.partial(make_keys, to=to, add=add), json=json)
 
 
-@task(help={"remote": "Those at BACKUP_REMOTE instead.", "json": "One JSON object on standard output."})
+@task(help={"remote": "Those at BACKUP_REMOTE instead.", "json": AS_JSON})
 def backups(_: Context, remote: bool = False, json: bool = False) -> None:
     """[keep] The backup sets: kind, age, size, release, newest message, verified when and how, off-site since when.
 
@@ -342,7 +355,7 @@ def backups(_: Context, remote: bool = False, json: bool = False) -> None:
         "set": "Which set: its name, latest, or a path to its folder.",
         "all": "Every set that is not there yet, oldest first.",
         "wal": "No set, only the finished WAL of the archive.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def push(_: Context, set: str = "latest", all: bool = False, wal: bool = False, json: bool = False) -> None:  # noqa: A002 - the flags' names
@@ -361,7 +374,7 @@ def push(_: Context, set: str = "latest", all: bool = False, wal: bool = False, 
     help={
         "set": "Which set: its name, latest, or INSTALLATION/NAME.",
         "settings": "File with the BACKUP_REMOTE settings, where there is no .env (else the environment).",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def pull(_: Context, set: str = "latest", settings: str = "", json: bool = False) -> None:  # noqa: A002 - the flag's name
@@ -378,7 +391,7 @@ def pull(_: Context, set: str = "latest", settings: str = "", json: bool = False
     help={
         "set": "Which set: its name, or latest.",
         "off": "Take the mark away.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> None:  # noqa: A002 - the flag's name
@@ -397,7 +410,7 @@ def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> No
         "remote": "Remove copies at BACKUP_REMOTE instead; the sets here stay.",
         "yes": "Confirm on the command line what would be removed.",
         "dry-run": "Only show what keeps each set, and which would go.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def prune(_: Context, remote: bool = False, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
@@ -420,7 +433,7 @@ def prune(_: Context, remote: bool = False, yes: bool = False, dry_run: bool = F
         "run": "Run one task now as the schedule does: its end is noted and told to BACKUP_PING_URL.",
         "yes": "Confirm on the command line what would be written.",
         "dry-run": "With --install or --remove: only say what would be done.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def schedule(  # noqa: PLR0917 - each is a flag
@@ -449,21 +462,20 @@ def schedule(  # noqa: PLR0917 - each is a flag
 
 @task(
     help={
-        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "set": WHICH_SET,
         "from-remote": "Fetch the set from BACKUP_REMOTE first.",
         "dump": "Instead of a set: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
         "storage": "With --dump: a tar of its storage folder, gzipped or not.",
         "to": "Go to a moment by the WAL archive: a time with its zone, or latest.",
         "to-before": "The same, to just before an upgrade: the release it went to, or last.",
         "adopt": "Take over a set of another installation.",
-        "migrate": "Bring data of an older release to this one.",
-        "identity": "File with the age private key that opens the set, or - to type it.",
-        "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
-        "file with the BACKUP_REMOTE settings.",
+        "migrate": MIGRATE,
+        "identity": IDENTITY,
+        "settings": THEIR_SETTINGS,
         "export-newer": "Save the rows that the source does not have to this file first, as JSON lines.",
-        "yes": "Confirm on the command line what would be lost.",
-        "dry-run": "Only say what would be done, after looking at everything.",
-        "json": "One JSON object on standard output.",
+        "yes": YES_TO_LOSS,
+        "dry-run": LOOK_ONLY,
+        "json": AS_JSON,
     }
 )
 def restore(  # noqa: PLR0917 - each is a flag
@@ -502,7 +514,7 @@ def restore(  # noqa: PLR0917 - each is a flag
         "to": "The release, such as v4.15.1-ce, or a whole image (else the newest of the repository in use).",
         "yes": "Confirm the plan on the command line.",
         "dry-run": "Only show the plan; the new image is fetched.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def upgrade(_: Context, to: str = "", yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
@@ -518,7 +530,7 @@ def upgrade(_: Context, to: str = "", yes: bool = False, dry_run: bool = False, 
     perform(lambda place, host: act(opening.open_with(place, host), host, to=to), json=json)
 
 
-@task(help={"yes": "Confirm on the command line what would be lost.", "json": "One JSON object on standard output."})
+@task(help={"yes": YES_TO_LOSS, "json": AS_JSON})
 def rollback(_: Context, yes: bool = False, json: bool = False) -> None:
     """[keep] Back to the release before the last upgrade, with its data as it was then.
 
@@ -553,8 +565,8 @@ def psql(_: Context, superuser: bool = False) -> None:
 
 @task(
     help={
-        "quick": "Leave out the probes that must wait for a minute.",
-        "json": "One JSON object on standard output.",
+        "quick": QUICK,
+        "json": AS_JSON,
         "junit": "Write the probes to this file as JUnit XML too.",
     }
 )
@@ -573,7 +585,7 @@ def smoke(_: Context, quick: bool = False, json: bool = False, junit: str = "") 
 
 @task(
     help={
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
         "junit": "Write the checks to this file as JUnit XML too.",
     }
 )
@@ -593,7 +605,7 @@ def doctor(_: Context, json: bool = False, junit: str = "") -> None:
         "finish": "Run the operation that was cut off to its end.",
         "undo": "Put back what was before it.",
         "identity": "With --finish: file with the private key of the encrypted set that was being restored.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def recover(_: Context, finish: bool = False, undo: bool = False, identity: str = "", json: bool = False) -> None:
@@ -610,7 +622,7 @@ def recover(_: Context, finish: bool = False, undo: bool = False, identity: str 
     help={
         "images": "registry or sandbox (else registry where it can be reached, and it says which).",
         "quick": "Only set-up, smoke check and removal.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = False) -> None:
@@ -625,12 +637,11 @@ def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = Fal
 
 @task(
     help={
-        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "set": WHICH_SET,
         "from-remote": "Take the set straight from BACKUP_REMOTE; what was fetched is removed afterwards.",
-        "identity": "File with the age private key that opens the set, or - to type it.",
-        "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
-        "file with the BACKUP_REMOTE settings.",
-        "json": "One JSON object on standard output.",
+        "identity": IDENTITY,
+        "settings": THEIR_SETTINGS,
+        "json": AS_JSON,
     }
 )
 def drill(
