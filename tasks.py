@@ -57,6 +57,13 @@ def perform(act: Callable[..., Any], *, json: bool = False, junit: str = "", fai
         raise Exit(code=failing)
 
 
+def opened(act: Callable[..., Any], *given: object, **how: object) -> Callable[..., Any]:
+    """The same operation for `perform`, which opens the stack that it takes: its settings are read and checked."""
+    from chatwoot_ops.operations.opening import open_with
+
+    return lambda place, host: act(open_with(place, host), host, *given, **how)
+
+
 @task(
     help={
         "admin-email": "E-mail address of the first administrator (else CHATWOOT_ADMIN_EMAIL, else asked).",
@@ -163,9 +170,9 @@ def up(_: Context, json: bool = False) -> None:
 
     Example: invoke up
     """
-    from chatwoot_ops.operations import opening, running
+    from chatwoot_ops.operations import running
 
-    perform(lambda place, host: running.up(opening.open_with(place, host), host), json=json)
+    perform(opened(running.up), json=json)
 
 
 @task(
@@ -189,11 +196,11 @@ def down(
 
     Example: invoke down
     """
-    from chatwoot_ops.operations import leaving, opening, running
+    from chatwoot_ops.operations import leaving, running
 
     stay = running.intended_down if dry_run else functools.partial(running.down, yes=yes)
     act: Callable[..., Any] = functools.partial(leaving.leave, dry_run=dry_run) if backup else stay
-    perform(lambda place, host: act(opening.open_with(place, host), host, volumes=volumes), json=json)
+    perform(opened(act, volumes=volumes), json=json)
 
 
 @task(help={"json": AS_JSON})
@@ -203,11 +210,9 @@ def status(_: Context, json: bool = False) -> None:
     Example: invoke status --json
     """
     from chatwoot_ops.errors import ChecksFailedError
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.status import status as look
 
-    act = lambda place, host: look(opening.open_with(place, host), host)  # noqa: E731
-    perform(act, json=json, failing=ChecksFailedError.code)
+    perform(opened(look), json=json, failing=ChecksFailedError.code)
 
 
 @task(
@@ -223,10 +228,10 @@ def logs(_: Context, service: str = "", tail: int = 100, follow: bool = False) -
     Example: invoke logs --service chatwoot-sidekiq --tail 50
     """
     from chatwoot_ops import console
-    from chatwoot_ops.operations import opening, reading
+    from chatwoot_ops.operations import reading
 
     wanted = reading.Wanted(service, tail, follow)
-    perform(lambda place, host: reading.logs(opening.open_with(place, host), host, wanted, console.print_line))
+    perform(opened(reading.logs, wanted, console.print_line))
 
 
 @task(help={"json": AS_JSON})
@@ -235,10 +240,9 @@ def migrate(_: Context, json: bool = False) -> None:
 
     Example: invoke migrate
     """
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.migrate import migrate as run
 
-    perform(lambda place, host: run(opening.open_with(place, host), host), json=json)
+    perform(opened(run), json=json)
 
 
 @task(
@@ -266,13 +270,13 @@ def backup(  # noqa: PLR0917 - each is a flag
 
     Example: invoke backup --verify --set latest
     """
-    from chatwoot_ops.operations import backup_sets, opening
+    from chatwoot_ops.operations import backup_sets
     from chatwoot_ops.operations.pushing import back_up_off_site
 
     look = functools.partial(backup_sets.verify_set, name=set, given=identity)
     take = functools.partial(back_up_off_site, kind=kind, whole=whole, push_it=not no_push)
     act = look if verify else take
-    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+    perform(opened(act), json=json)
 
 
 @task(
@@ -343,11 +347,11 @@ def backups(_: Context, remote: bool = False, json: bool = False) -> None:
 
     Example: invoke backups
     """
-    from chatwoot_ops.operations import backup_sets, opening
+    from chatwoot_ops.operations import backup_sets
     from chatwoot_ops.operations.remote import list_remote
 
     act = list_remote if remote else backup_sets.list_sets
-    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+    perform(opened(act), json=json)
 
 
 @task(
@@ -363,11 +367,11 @@ def push(_: Context, set: str = "latest", all: bool = False, wal: bool = False, 
 
     Example: invoke push --set latest
     """
-    from chatwoot_ops.operations import opening, pushing
+    from chatwoot_ops.operations import pushing
     from chatwoot_ops.operations.pushing_all import push_all
 
     act = push_all if all else pushing.push_archive if wal else functools.partial(pushing.push, name=set)
-    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+    perform(opened(act), json=json)
 
 
 @task(
@@ -399,10 +403,9 @@ def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> No
 
     Example: invoke keep --set 20261124T023000Z-logical
     """
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.keep import keep as mark
 
-    perform(lambda place, host: mark(opening.open_with(place, host), host, set, off=off), json=json)
+    perform(opened(mark, set, off=off), json=json)
 
 
 @task(
@@ -418,12 +421,12 @@ def prune(_: Context, remote: bool = False, yes: bool = False, dry_run: bool = F
 
     Example: invoke prune --dry-run
     """
-    from chatwoot_ops.operations import opening, prune_remote
     from chatwoot_ops.operations import prune as pruning
+    from chatwoot_ops.operations import prune_remote
 
     look = prune_remote.planned_remote if remote else pruning.intended_prune
     act = look if dry_run else functools.partial(prune_remote.prune_remote if remote else pruning.prune, yes=yes)
-    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+    perform(opened(act), json=json)
 
 
 @task(
@@ -450,14 +453,13 @@ def schedule(  # noqa: PLR0917 - each is a flag
     Example: invoke schedule --install
     """
     from chatwoot_ops import console
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.schedule_install import Asked, schedule_as_asked
     from chatwoot_ops.operations.scheduled_run import run_scheduled
 
     if run:
         return perform(lambda place, host: run_scheduled(place, host, run, console.print_line), json=json)
     asked = Asked(install, remove, yes, dry_run)
-    return perform(lambda place, host: schedule_as_asked(opening.open_with(place, host), host, asked), json=json)
+    return perform(opened(schedule_as_asked, asked), json=json)
 
 
 @task(
@@ -522,12 +524,11 @@ def upgrade(_: Context, to: str = "", yes: bool = False, dry_run: bool = False, 
 
     Example: invoke upgrade --to v4.15.1-ce
     """
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.upgrade import upgrade as move
     from chatwoot_ops.operations.upgrade_plan import intended_upgrade
 
     act = intended_upgrade if dry_run else functools.partial(move, yes=yes)
-    perform(lambda place, host: act(opening.open_with(place, host), host, to=to), json=json)
+    perform(opened(act, to=to), json=json)
 
 
 @task(help={"yes": YES_TO_LOSS, "json": AS_JSON})
@@ -547,9 +548,9 @@ def console(_: Context) -> None:
 
     Example: invoke console
     """
-    from chatwoot_ops.operations import opening, reading
+    from chatwoot_ops.operations import reading
 
-    perform(lambda place, host: reading.rails_console(opening.open_with(place, host), host))
+    perform(opened(reading.rails_console))
 
 
 @task(help={"superuser": "As the database's superuser instead of Chatwoot's own role."})
@@ -558,9 +559,9 @@ def psql(_: Context, superuser: bool = False) -> None:
 
     Example: invoke psql
     """
-    from chatwoot_ops.operations import opening, reading
+    from chatwoot_ops.operations import reading
 
-    perform(lambda place, host: reading.psql(opening.open_with(place, host), host, superuser=superuser))
+    perform(opened(reading.psql, superuser=superuser))
 
 
 @task(
@@ -576,11 +577,9 @@ def smoke(_: Context, quick: bool = False, json: bool = False, junit: str = "") 
     Example: invoke smoke --junit smoke.xml
     """
     from chatwoot_ops.errors import ChecksFailedError
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.smoke import smoke as ask
 
-    act = lambda place, host: ask(opening.open_with(place, host), host, quick=quick)  # noqa: E731
-    perform(act, json=json, junit=junit, failing=ChecksFailedError.code)
+    perform(opened(ask, quick=quick), json=json, junit=junit, failing=ChecksFailedError.code)
 
 
 @task(
