@@ -19,6 +19,19 @@ from invoke.tasks import Task, task
 REPOSITORY = Path(__file__).resolve().parent
 INTERRUPTED = 130
 
+# Help of flags that mean the same in several tasks.
+AS_JSON = "One JSON object on standard output."
+IDENTITY = "File with the age private key that opens the set, or - to type it."
+LOOK_ONLY = "Only say what would be done, after looking at everything."
+MIGRATE = "Bring data of an older release to this one."
+QUICK = "Leave out the probes that must wait for a minute."
+THEIR_SETTINGS = (
+    "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a file with the "
+    "BACKUP_REMOTE settings."
+)
+WHICH_SET = "Which backup set: its name, latest, or a path to its folder."
+YES_TO_LOSS = "Confirm on the command line what would be lost."
+
 
 def perform(act: Callable[..., Any], *, json: bool = False, junit: str = "", failing: int = 0) -> None:
     """Runs one operation on the stack and shows its result; an expected error becomes its exit code.
@@ -44,14 +57,21 @@ def perform(act: Callable[..., Any], *, json: bool = False, junit: str = "", fai
         raise Exit(code=failing)
 
 
+def opened(act: Callable[..., Any], *given: object, **how: object) -> Callable[..., Any]:
+    """The same operation for `perform`, which opens the stack that it takes: its settings are read and checked."""
+    from chatwoot_ops.operations.opening import open_with
+
+    return lambda place, host: act(open_with(place, host), host, *given, **how)
+
+
 @task(
     help={
         "admin-email": "E-mail address of the first administrator (else CHATWOOT_ADMIN_EMAIL, else asked).",
         "admin-name": "Name of the first administrator (else CHATWOOT_ADMIN_NAME, else from the address).",
         "company": "Name of the first account (else CHATWOOT_ADMIN_COMPANY, else from the address).",
-        "quick": "Leave out the probes that must wait for a minute.",
+        "quick": QUICK,
         "dry-run": "Only look whether this machine could carry it.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def setup(  # noqa: PLR0917 - each is a flag
@@ -88,11 +108,11 @@ def setup(  # noqa: PLR0917 - each is a flag
         "storage": "Folder of the stored files, or a tar of it, gzipped or not.",
         "env": "Its .env; the keys in it open the encrypted rows.",
         "image": "Chatwoot image to run here (else the Community Edition of its release).",
-        "migrate": "Bring data of an older release to this one.",
+        "migrate": MIGRATE,
         "rehearse": "Only rehearse; the source may serve meanwhile.",
         "yes": "Confirm on the command line what would be asked once the rehearsal has passed.",
-        "dry-run": "Only say what would be done, after looking at everything.",
-        "json": "One JSON object on standard output.",
+        "dry-run": LOOK_ONLY,
+        "json": AS_JSON,
     }
 )
 def adopt(  # noqa: PLR0917 - each is a flag
@@ -144,15 +164,15 @@ def secrets(_: Context, check: bool = False, json: bool = False) -> None:
     perform(act, json=json, failing=SettingsInvalidError.code)
 
 
-@task(help={"json": "One JSON object on standard output."})
+@task(help={"json": AS_JSON})
 def up(_: Context, json: bool = False) -> None:
     """[run] Start the stack and wait until it is healthy.
 
     Example: invoke up
     """
-    from chatwoot_ops.operations import opening, running
+    from chatwoot_ops.operations import running
 
-    perform(lambda place, host: running.up(opening.open_with(place, host), host), json=json)
+    perform(opened(running.up), json=json)
 
 
 @task(
@@ -160,8 +180,8 @@ def up(_: Context, json: bool = False) -> None:
         "volumes": "Remove the data too; shows what would be lost and asks.",
         "backup": "Before a move: stop web and worker, take the last set, send it off-site where that is set up.",
         "yes": "Confirm on the command line what would be asked.",
-        "dry-run": "Only say what would be done, after looking at everything.",
-        "json": "One JSON object on standard output.",
+        "dry-run": LOOK_ONLY,
+        "json": AS_JSON,
     }
 )
 def down(
@@ -176,25 +196,23 @@ def down(
 
     Example: invoke down
     """
-    from chatwoot_ops.operations import leaving, opening, running
+    from chatwoot_ops.operations import leaving, running
 
     stay = running.intended_down if dry_run else functools.partial(running.down, yes=yes)
     act: Callable[..., Any] = functools.partial(leaving.leave, dry_run=dry_run) if backup else stay
-    perform(lambda place, host: act(opening.open_with(place, host), host, volumes=volumes), json=json)
+    perform(opened(act, volumes=volumes), json=json)
 
 
-@task(help={"json": "One JSON object on standard output."})
+@task(help={"json": AS_JSON})
 def status(_: Context, json: bool = False) -> None:
     """[look] What runs, how it is, and what was left half done; exit 25 when a budget or a scheduled task fails.
 
     Example: invoke status --json
     """
     from chatwoot_ops.errors import ChecksFailedError
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.status import status as look
 
-    act = lambda place, host: look(opening.open_with(place, host), host)  # noqa: E731
-    perform(act, json=json, failing=ChecksFailedError.code)
+    perform(opened(look), json=json, failing=ChecksFailedError.code)
 
 
 @task(
@@ -210,22 +228,21 @@ def logs(_: Context, service: str = "", tail: int = 100, follow: bool = False) -
     Example: invoke logs --service chatwoot-sidekiq --tail 50
     """
     from chatwoot_ops import console
-    from chatwoot_ops.operations import opening, reading
+    from chatwoot_ops.operations import reading
 
     wanted = reading.Wanted(service, tail, follow)
-    perform(lambda place, host: reading.logs(opening.open_with(place, host), host, wanted, console.print_line))
+    perform(opened(reading.logs, wanted, console.print_line))
 
 
-@task(help={"json": "One JSON object on standard output."})
+@task(help={"json": AS_JSON})
 def migrate(_: Context, json: bool = False) -> None:
     """[run] Prepare or migrate the database in a one-off container, and prove it.
 
     Example: invoke migrate
     """
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.migrate import migrate as run
 
-    perform(lambda place, host: run(opening.open_with(place, host), host), json=json)
+    perform(opened(run), json=json)
 
 
 @task(
@@ -236,7 +253,7 @@ def migrate(_: Context, json: bool = False) -> None:
         "kind": "logical or physical (else BACKUP_KIND).",
         "whole": "Share no stored file with an earlier set.",
         "identity": "With --verify: file with the age private key that opens an encrypted set, or - to type it.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def backup(  # noqa: PLR0917 - each is a flag
@@ -253,22 +270,22 @@ def backup(  # noqa: PLR0917 - each is a flag
 
     Example: invoke backup --verify --set latest
     """
-    from chatwoot_ops.operations import backup_sets, opening
+    from chatwoot_ops.operations import backup_sets
     from chatwoot_ops.operations.pushing import back_up_off_site
 
     look = functools.partial(backup_sets.verify_set, name=set, given=identity)
     take = functools.partial(back_up_off_site, kind=kind, whole=whole, push_it=not no_push)
     act = look if verify else take
-    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+    perform(opened(act), json=json)
 
 
 @task(
     help={
-        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "set": WHICH_SET,
         "level": "checksums; archive: the archives are read to their end too; restore: a drill of the set.",
         "identity": "File with the age private key that opens an encrypted set, or - to type it.",
         "settings": "With --level restore: a copy of the .env that the data was made with.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def verify(
@@ -301,7 +318,7 @@ def verify(
         "prove": "Make none; prove that a private key kept elsewhere opens a set.",
         "identity": "With --prove: file with that private key (else it is asked for).",
         "set": "With --prove: which set, its name or latest.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     },
 )
 def backup_keys(  # noqa: PLR0917 - each is a flag
@@ -324,17 +341,17 @@ def backup_keys(  # noqa: PLR0917 - each is a flag
     perform(proved if prove else functools.partial(make_keys, to=to, add=add), json=json)
 
 
-@task(help={"remote": "Those at BACKUP_REMOTE instead.", "json": "One JSON object on standard output."})
+@task(help={"remote": "Those at BACKUP_REMOTE instead.", "json": AS_JSON})
 def backups(_: Context, remote: bool = False, json: bool = False) -> None:
     """[keep] The backup sets: kind, age, size, release, newest message, verified when and how, off-site since when.
 
     Example: invoke backups
     """
-    from chatwoot_ops.operations import backup_sets, opening
+    from chatwoot_ops.operations import backup_sets
     from chatwoot_ops.operations.remote import list_remote
 
     act = list_remote if remote else backup_sets.list_sets
-    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+    perform(opened(act), json=json)
 
 
 @task(
@@ -342,7 +359,7 @@ def backups(_: Context, remote: bool = False, json: bool = False) -> None:
         "set": "Which set: its name, latest, or a path to its folder.",
         "all": "Every set that is not there yet, oldest first.",
         "wal": "No set, only the finished WAL of the archive.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def push(_: Context, set: str = "latest", all: bool = False, wal: bool = False, json: bool = False) -> None:  # noqa: A002 - the flags' names
@@ -350,18 +367,18 @@ def push(_: Context, set: str = "latest", all: bool = False, wal: bool = False, 
 
     Example: invoke push --set latest
     """
-    from chatwoot_ops.operations import opening, pushing
+    from chatwoot_ops.operations import pushing
     from chatwoot_ops.operations.pushing_all import push_all
 
     act = push_all if all else pushing.push_archive if wal else functools.partial(pushing.push, name=set)
-    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+    perform(opened(act), json=json)
 
 
 @task(
     help={
         "set": "Which set: its name, latest, or INSTALLATION/NAME.",
         "settings": "File with the BACKUP_REMOTE settings, where there is no .env (else the environment).",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def pull(_: Context, set: str = "latest", settings: str = "", json: bool = False) -> None:  # noqa: A002 - the flag's name
@@ -378,7 +395,7 @@ def pull(_: Context, set: str = "latest", settings: str = "", json: bool = False
     help={
         "set": "Which set: its name, or latest.",
         "off": "Take the mark away.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> None:  # noqa: A002 - the flag's name
@@ -386,10 +403,9 @@ def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> No
 
     Example: invoke keep --set 20261124T023000Z-logical
     """
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.keep import keep as mark
 
-    perform(lambda place, host: mark(opening.open_with(place, host), host, set, off=off), json=json)
+    perform(opened(mark, set, off=off), json=json)
 
 
 @task(
@@ -397,7 +413,7 @@ def keep(_: Context, set: str = "", off: bool = False, json: bool = False) -> No
         "remote": "Remove copies at BACKUP_REMOTE instead; the sets here stay.",
         "yes": "Confirm on the command line what would be removed.",
         "dry-run": "Only show what keeps each set, and which would go.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def prune(_: Context, remote: bool = False, yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
@@ -405,12 +421,12 @@ def prune(_: Context, remote: bool = False, yes: bool = False, dry_run: bool = F
 
     Example: invoke prune --dry-run
     """
-    from chatwoot_ops.operations import opening, prune_remote
     from chatwoot_ops.operations import prune as pruning
+    from chatwoot_ops.operations import prune_remote
 
     look = prune_remote.planned_remote if remote else pruning.intended_prune
     act = look if dry_run else functools.partial(prune_remote.prune_remote if remote else pruning.prune, yes=yes)
-    perform(lambda place, host: act(opening.open_with(place, host), host), json=json)
+    perform(opened(act), json=json)
 
 
 @task(
@@ -420,7 +436,7 @@ def prune(_: Context, remote: bool = False, yes: bool = False, dry_run: bool = F
         "run": "Run one task now as the schedule does: its end is noted and told to BACKUP_PING_URL.",
         "yes": "Confirm on the command line what would be written.",
         "dry-run": "With --install or --remove: only say what would be done.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def schedule(  # noqa: PLR0917 - each is a flag
@@ -437,33 +453,31 @@ def schedule(  # noqa: PLR0917 - each is a flag
     Example: invoke schedule --install
     """
     from chatwoot_ops import console
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.schedule_install import Asked, schedule_as_asked
     from chatwoot_ops.operations.scheduled_run import run_scheduled
 
     if run:
         return perform(lambda place, host: run_scheduled(place, host, run, console.print_line), json=json)
     asked = Asked(install, remove, yes, dry_run)
-    return perform(lambda place, host: schedule_as_asked(opening.open_with(place, host), host, asked), json=json)
+    return perform(opened(schedule_as_asked, asked), json=json)
 
 
 @task(
     help={
-        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "set": WHICH_SET,
         "from-remote": "Fetch the set from BACKUP_REMOTE first.",
         "dump": "Instead of a set: a dump made by pg_dump (custom, directory or plain SQL, gzipped or not).",
         "storage": "With --dump: a tar of its storage folder, gzipped or not.",
         "to": "Go to a moment by the WAL archive: a time with its zone, or latest.",
         "to-before": "The same, to just before an upgrade: the release it went to, or last.",
         "adopt": "Take over a set of another installation.",
-        "migrate": "Bring data of an older release to this one.",
-        "identity": "File with the age private key that opens the set, or - to type it.",
-        "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
-        "file with the BACKUP_REMOTE settings.",
+        "migrate": MIGRATE,
+        "identity": IDENTITY,
+        "settings": THEIR_SETTINGS,
         "export-newer": "Save the rows that the source does not have to this file first, as JSON lines.",
-        "yes": "Confirm on the command line what would be lost.",
-        "dry-run": "Only say what would be done, after looking at everything.",
-        "json": "One JSON object on standard output.",
+        "yes": YES_TO_LOSS,
+        "dry-run": LOOK_ONLY,
+        "json": AS_JSON,
     }
 )
 def restore(  # noqa: PLR0917 - each is a flag
@@ -502,7 +516,7 @@ def restore(  # noqa: PLR0917 - each is a flag
         "to": "The release, such as v4.15.1-ce, or a whole image (else the newest of the repository in use).",
         "yes": "Confirm the plan on the command line.",
         "dry-run": "Only show the plan; the new image is fetched.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def upgrade(_: Context, to: str = "", yes: bool = False, dry_run: bool = False, json: bool = False) -> None:
@@ -510,15 +524,14 @@ def upgrade(_: Context, to: str = "", yes: bool = False, dry_run: bool = False, 
 
     Example: invoke upgrade --to v4.15.1-ce
     """
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.upgrade import upgrade as move
     from chatwoot_ops.operations.upgrade_plan import intended_upgrade
 
     act = intended_upgrade if dry_run else functools.partial(move, yes=yes)
-    perform(lambda place, host: act(opening.open_with(place, host), host, to=to), json=json)
+    perform(opened(act, to=to), json=json)
 
 
-@task(help={"yes": "Confirm on the command line what would be lost.", "json": "One JSON object on standard output."})
+@task(help={"yes": YES_TO_LOSS, "json": AS_JSON})
 def rollback(_: Context, yes: bool = False, json: bool = False) -> None:
     """[keep] Back to the release before the last upgrade, with its data as it was then.
 
@@ -535,9 +548,9 @@ def console(_: Context) -> None:
 
     Example: invoke console
     """
-    from chatwoot_ops.operations import opening, reading
+    from chatwoot_ops.operations import reading
 
-    perform(lambda place, host: reading.rails_console(opening.open_with(place, host), host))
+    perform(opened(reading.rails_console))
 
 
 @task(help={"superuser": "As the database's superuser instead of Chatwoot's own role."})
@@ -546,15 +559,15 @@ def psql(_: Context, superuser: bool = False) -> None:
 
     Example: invoke psql
     """
-    from chatwoot_ops.operations import opening, reading
+    from chatwoot_ops.operations import reading
 
-    perform(lambda place, host: reading.psql(opening.open_with(place, host), host, superuser=superuser))
+    perform(opened(reading.psql, superuser=superuser))
 
 
 @task(
     help={
-        "quick": "Leave out the probes that must wait for a minute.",
-        "json": "One JSON object on standard output.",
+        "quick": QUICK,
+        "json": AS_JSON,
         "junit": "Write the probes to this file as JUnit XML too.",
     }
 )
@@ -564,16 +577,14 @@ def smoke(_: Context, quick: bool = False, json: bool = False, junit: str = "") 
     Example: invoke smoke --junit smoke.xml
     """
     from chatwoot_ops.errors import ChecksFailedError
-    from chatwoot_ops.operations import opening
     from chatwoot_ops.operations.smoke import smoke as ask
 
-    act = lambda place, host: ask(opening.open_with(place, host), host, quick=quick)  # noqa: E731
-    perform(act, json=json, junit=junit, failing=ChecksFailedError.code)
+    perform(opened(ask, quick=quick), json=json, junit=junit, failing=ChecksFailedError.code)
 
 
 @task(
     help={
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
         "junit": "Write the checks to this file as JUnit XML too.",
     }
 )
@@ -593,7 +604,7 @@ def doctor(_: Context, json: bool = False, junit: str = "") -> None:
         "finish": "Run the operation that was cut off to its end.",
         "undo": "Put back what was before it.",
         "identity": "With --finish: file with the private key of the encrypted set that was being restored.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def recover(_: Context, finish: bool = False, undo: bool = False, identity: str = "", json: bool = False) -> None:
@@ -610,7 +621,7 @@ def recover(_: Context, finish: bool = False, undo: bool = False, identity: str 
     help={
         "images": "registry or sandbox (else registry where it can be reached, and it says which).",
         "quick": "Only set-up, smoke check and removal.",
-        "json": "One JSON object on standard output.",
+        "json": AS_JSON,
     }
 )
 def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = False) -> None:
@@ -625,12 +636,11 @@ def rehearse(_: Context, images: str = "", quick: bool = False, json: bool = Fal
 
 @task(
     help={
-        "set": "Which backup set: its name, latest, or a path to its folder.",
+        "set": WHICH_SET,
         "from-remote": "Take the set straight from BACKUP_REMOTE; what was fetched is removed afterwards.",
-        "identity": "File with the age private key that opens the set, or - to type it.",
-        "settings": "A copy of the .env that the data was made with, instead of --identity; with --from-remote also a "
-        "file with the BACKUP_REMOTE settings.",
-        "json": "One JSON object on standard output.",
+        "identity": IDENTITY,
+        "settings": THEIR_SETTINGS,
+        "json": AS_JSON,
     }
 )
 def drill(

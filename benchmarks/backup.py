@@ -5,15 +5,14 @@ Ours does more: it digests every table in the same snapshot, reads the storage v
 
 from __future__ import annotations
 
-import shutil
 from statistics import median
 
 import bare
-import own
+import ours
 from chatwoot_ops.model.stack import Stack
 from figures import Run, interleaved, ratios
 from filled import SIZES, described, filled_stack
-from ours import kept, megabytes, probed_run, rounded, seconds
+from ours import BACKED_UP, DATABASE, FAILED, OURS, SET, VERIFY, backup_run, kept, megabytes, rounded, seconds
 from result import Bar, Raw, Result
 from sized import (
     LARGEST,
@@ -21,6 +20,7 @@ from sized import (
     against,
     at,
     faster,
+    fastest,
     gathered,
     growth,
     least,
@@ -34,21 +34,26 @@ from sized import (
 )
 
 ROUNDS = {"80 MB": 7, "300 MB": 5, "1 GB": 5}
-INSIDE, BESIDE, FILE, FOLDER = (
+INSIDE, BESIDE, FILE, FOLDER, GZIP = (
     "bare inside seconds",
     "bare beside seconds",
     "bare file seconds",
     "bare folder seconds",
+    "gzip seconds",
 )
-BARE = {
-    INSIDE: "`pg_dump -Fc` in the database's container, s",
-    BESIDE: "`pg_dump -Fc` in a container of its own, s",
-    FILE: "`pg_dump -Fc -f` into a mounted folder, s",
-    FOLDER: "`pg_dump -Fd -j2 -f` into a mounted folder, s",
+BARE = (INSIDE, BESIDE, FILE, FOLDER)
+BARE_SIZE, GZIP_SIZE = "bare MB", "gzip MB"
+COLUMNS = {
+    **ours.COLUMNS,
+    INSIDE: ("`pg_dump -Fc` in the database's container, s", 2),
+    BESIDE: ("`pg_dump -Fc` in a container of its own, s", 2),
+    FILE: ("`pg_dump -Fc -f` into a mounted folder, s", 2),
+    FOLDER: ("`pg_dump -Fd -j2 -f` into a mounted folder, s", 2),
+    GZIP: ("`pg_dump \\| gzip`, s", 2),
+    BARE_SIZE: ("bare dump, MB", 1),
+    GZIP_SIZE: ("`pg_dump \\| gzip`, MB", 1),
 }
-OURS, GZIP, VERIFY = "ours seconds", "gzip seconds", "verify seconds"
 GOAL, FIXED, FASTER, AIM, BYTES, VERIFIED = 1.10, 1.0, 5.0, 8.0, 1.06, 0.30
-_PARTS = {OURS: "seconds", "ours MiB of memory": "memory", "failed requests": "failed", VERIFY: "verified"}
 
 
 def measure(asked: Asked) -> Result:
@@ -60,26 +65,20 @@ def _measured(size: str, rounds: int) -> Raw:
     stack = filled_stack(size)
     made = interleaved(_runs(stack), rounds, warm=("ours", INSIDE))
     return {
-        **kept(made["ours"], _PARTS),
-        "ours MB": megabytes(made["ours"]),
+        **kept(made["ours"], BACKED_UP),
+        SET: megabytes(made["ours"]),
         **{name: seconds(made[name]) for name in (*BARE, GZIP)},
-        "bare MB": megabytes(made[BESIDE]),
-        "gzip MB": megabytes(made[GZIP]),
-        "database MB": rounded((bare.megabytes_of_database(stack),)),
+        BARE_SIZE: megabytes(made[BESIDE]),
+        GZIP_SIZE: megabytes(made[GZIP]),
+        DATABASE: rounded((bare.megabytes_of_database(stack),)),
     }
 
 
 def _runs(stack: Stack) -> dict[str, Run]:
     method = bare.compression(stack)
 
-    def ours() -> dict[str, float]:
-        # The set stays until the next one: a restore that is measured later wants the newest.
-        shutil.rmtree(stack.backup_folder, ignore_errors=True)
-        figures = probed_run("backup", stack)
-        return {**figures, "verified": own.run("verify", stack)["seconds"]}
-
     return {
-        "ours": ours,
+        "ours": lambda: backup_run("backup", stack),
         INSIDE: lambda: bare.dump_inside(stack, method),
         BESIDE: lambda: bare.dump_beside(stack, method),
         FILE: lambda: bare.dump_to_mount(stack, method, "-Fc"),
@@ -88,18 +87,13 @@ def _runs(stack: Stack) -> dict[str, Run]:
     }
 
 
-def _best(raw: Raw, size: str) -> list[float]:
-    """The seconds of the bare pg_dump that is fastest at this size."""
-    return at(raw, faster(raw, BARE, size), size) if at(raw, OURS, size) else []
-
-
 def _over(raw: Raw, size: str) -> list[float]:
     """What remains over the fastest bare pg_dump once the fixed second is taken off."""
-    return ratios([each - FIXED for each in at(raw, OURS, size)], _best(raw, size))
+    return ratios([each - FIXED for each in at(raw, OURS, size)], fastest(raw, BARE, size))
 
 
 def _bars(raw: Raw) -> tuple[Bar, ...]:
-    smaller = ratios(at(raw, "ours MB", LARGEST), at(raw, "gzip MB", LARGEST))
+    smaller = ratios(at(raw, SET, LARGEST), at(raw, GZIP_SIZE, LARGEST))
     shorter = against(raw, GZIP, OURS, LARGEST)
     return (
         most("Logical backup less 1 s against the fastest bare `pg_dump` with zstd:1", GOAL, _over(raw, LARGEST)),
@@ -107,23 +101,21 @@ def _bars(raw: Raw) -> tuple[Bar, ...]:
         least("The same, the aim", AIM, shorter),
         most("Logical set against the bytes of `pg_dump \\| gzip`", BYTES, smaller),
         most("Verification of a logical set against its backup", VERIFIED, against(raw, VERIFY, OURS, LARGEST)),
-        most("Failed requests during a logical backup", 0, at(raw, "failed requests", LARGEST)),
+        most("Failed requests during a logical backup", 0, at(raw, FAILED, LARGEST)),
     )
 
 
 def _rows(raw: Raw) -> tuple[tuple[str, ...], ...]:
     return (
-        plain(raw, "the database, MB", "database MB", 0),
-        plain(raw, "ours, s", OURS, 2),
-        *(plain(raw, label, name, 2) for name, label in BARE.items()),
-        plain(raw, "`pg_dump \\| gzip`, s", GZIP, 2),
-        line("ours against the fastest bare `pg_dump`", lambda size: ratios(at(raw, OURS, size), _best(raw, size)), 2),
+        *plain(raw, COLUMNS, DATABASE, OURS, *BARE, GZIP),
+        line(
+            "ours against the fastest bare `pg_dump`",
+            lambda size: ratios(at(raw, OURS, size), fastest(raw, BARE, size)),
+            2,
+        ),
         line("ours less 1 s against it", lambda size: _over(raw, size), 2),
         relative(raw, "`pg_dump \\| gzip` against ours", GZIP, OURS),
-        plain(raw, "our set, MB", "ours MB", 1),
-        plain(raw, "bare dump, MB", "bare MB", 1),
-        plain(raw, "`pg_dump \\| gzip`, MB", "gzip MB", 1),
-        plain(raw, "verification, s", VERIFY, 2),
+        *plain(raw, COLUMNS, SET, BARE_SIZE, GZIP_SIZE, VERIFY),
         relative(raw, "verification against the backup", VERIFY, OURS),
         *steps(raw),
     )
@@ -131,9 +123,9 @@ def _rows(raw: Raw) -> tuple[tuple[str, ...], ...]:
 
 def told(raw: Raw) -> Result:
     """The page's part, from the figures alone."""
-    quickest = {size: BARE[faster(raw, BARE, size)] for size in SIZES if at(raw, OURS, size)}
+    quickest = {size: COLUMNS[faster(raw, BARE, size)][0] for size in SIZES if at(raw, OURS, size)}
     fastest = "; ".join(f"{size}: {label.removesuffix(', s')}" for size, label in quickest.items())
-    probes = sum(median(at(raw, "failed requests", size)) for size in quickest)
+    probes = sum(median(at(raw, FAILED, size)) for size in quickest)
     return Result(
         name="backup",
         title="Logical backup and its verification against bare `pg_dump`",

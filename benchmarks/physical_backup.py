@@ -5,22 +5,20 @@ Ours does more: it notes what the database holds, reads the storage volume, seal
 
 from __future__ import annotations
 
-import shutil
-
 import bare
 import bare_physical
-import own
+import ours
 from chatwoot_ops.model.stack import Stack
 from figures import Run, interleaved, ratios
 from filled import SIZES, described, filled_stack
-from ours import kept, megabytes, probed_run, rounded, seconds
+from ours import BACKED_UP, DATABASE, FAILED, OURS, SET, VERIFY, backup_run, kept, megabytes, rounded, seconds
 from result import Bar, Raw, Result
 from sized import (
     LARGEST,
     Asked,
     against,
     at,
-    faster,
+    fastest,
     gathered,
     growth,
     least,
@@ -34,16 +32,18 @@ from sized import (
 )
 
 ROUNDS = {"80 MB": 7, "300 MB": 5, "1 GB": 5}
-OURS, INSIDE, BESIDE, TAR, VERIFY = (
-    "ours seconds",
-    "bare inside seconds",
-    "bare beside seconds",
-    "tar seconds",
-    "verify seconds",
-)
+INSIDE, BESIDE, TAR = "bare inside seconds", "bare beside seconds", "tar seconds"
 BARE = (INSIDE, BESIDE)
+BARE_SIZE, TAR_SIZE = "bare MB", "tar MB"
+COLUMNS = {
+    **ours.COLUMNS,
+    INSIDE: ("`pg_basebackup` in the database's container, s", 2),
+    BESIDE: ("`pg_basebackup` in a container of its own, s", 2),
+    TAR: ("`tar` and `gzip` of the cluster, s", 2),
+    BARE_SIZE: ("bare archive, MB", 1),
+    TAR_SIZE: ("`tar` and `gzip`, MB", 1),
+}
 GOAL, FASTER = 1.15, 8.0
-_PARTS = {OURS: "seconds", "ours MiB of memory": "memory", "failed requests": "failed", VERIFY: "verified"}
 
 
 def measure(asked: Asked) -> Result:
@@ -54,14 +54,8 @@ def measure(asked: Asked) -> Result:
 def _runs(stack: Stack) -> dict[str, Run]:
     method = bare_physical.compression(stack)
 
-    def ours() -> dict[str, float]:
-        # The set stays until the next one: a restore that is measured later wants the newest.
-        shutil.rmtree(stack.backup_folder, ignore_errors=True)
-        figures = probed_run("physical", stack)
-        return {**figures, "verified": own.run("verify", stack)["seconds"]}
-
     return {
-        "ours": ours,
+        "ours": lambda: backup_run("physical", stack),
         INSIDE: lambda: bare_physical.copy_inside(stack, method),
         BESIDE: lambda: bare_physical.copy_beside(stack, method),
         TAR: lambda: bare_physical.cold_tar(stack),
@@ -72,21 +66,17 @@ def _measured(size: str, rounds: int) -> Raw:
     stack = filled_stack(size)
     made = interleaved(_runs(stack), rounds, warm=("ours", INSIDE))
     return {
-        **kept(made["ours"], _PARTS),
-        "ours MB": megabytes(made["ours"]),
+        **kept(made["ours"], BACKED_UP),
+        SET: megabytes(made["ours"]),
         **{name: seconds(made[name]) for name in (*BARE, TAR)},
-        "bare MB": megabytes(made[BESIDE]),
-        "tar MB": megabytes(made[TAR]),
-        "database MB": rounded((bare.megabytes_of_database(stack),)),
+        BARE_SIZE: megabytes(made[BESIDE]),
+        TAR_SIZE: megabytes(made[TAR]),
+        DATABASE: rounded((bare.megabytes_of_database(stack),)),
     }
 
 
-def _best(raw: Raw, size: str) -> list[float]:
-    return at(raw, faster(raw, BARE, size), size) if at(raw, OURS, size) else []
-
-
 def _ratio(raw: Raw, size: str) -> list[float]:
-    return ratios(at(raw, OURS, size), _best(raw, size))
+    return ratios(at(raw, OURS, size), fastest(raw, BARE, size))
 
 
 def _bars(raw: Raw) -> tuple[Bar, ...]:
@@ -94,23 +84,16 @@ def _bars(raw: Raw) -> tuple[Bar, ...]:
         most("Physical backup against the faster bare `pg_basebackup`", GOAL, _ratio(raw, LARGEST)),
         least("Physical backup: `tar` and `gzip` take so many times as long", FASTER, against(raw, TAR, OURS, LARGEST)),
         most("Verification of a physical set against its backup", 0.30, against(raw, VERIFY, OURS, LARGEST)),
-        most("Failed requests during a physical backup", 0, at(raw, "failed requests", LARGEST)),
+        most("Failed requests during a physical backup", 0, at(raw, FAILED, LARGEST)),
     )
 
 
 def _rows(raw: Raw) -> tuple[tuple[str, ...], ...]:
     return (
-        plain(raw, "the database, MB", "database MB", 0),
-        plain(raw, "ours, s", OURS, 2),
-        plain(raw, "`pg_basebackup` in the database's container, s", INSIDE, 2),
-        plain(raw, "`pg_basebackup` in a container of its own, s", BESIDE, 2),
-        plain(raw, "`tar` and `gzip` of the cluster, s", TAR, 2),
+        *plain(raw, COLUMNS, DATABASE, OURS, *BARE, TAR),
         line("ours against the faster `pg_basebackup`", lambda size: _ratio(raw, size), 2),
         relative(raw, "`tar` and `gzip` against ours", TAR, OURS),
-        plain(raw, "our set, MB", "ours MB", 1),
-        plain(raw, "bare archive, MB", "bare MB", 1),
-        plain(raw, "`tar` and `gzip`, MB", "tar MB", 1),
-        plain(raw, "verification, s", VERIFY, 2),
+        *plain(raw, COLUMNS, SET, BARE_SIZE, TAR_SIZE, VERIFY),
         relative(raw, "verification against the backup", VERIFY, OURS),
         *steps(raw),
     )

@@ -10,12 +10,13 @@ from statistics import median
 
 import bare
 import bare_physical
+import ours
 import own
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import store_of
 from figures import interleaved, ratios
 from filled import SIZES, described, filled_stack
-from ours import RESTORED, kept, probed_run, rounded, seconds
+from ours import AWAY, DATABASE, FAILED, RESTORED, SLOWEST, STAGING, USABLE, WHOLE, kept, probed_run, rounded, seconds
 from result import Bar, Raw, Result, raw_of
 from sized import (
     LARGEST,
@@ -35,9 +36,14 @@ from sized import (
 )
 
 ROUNDS = {"80 MB": 5, "300 MB": 5, "1 GB": 5}
-STAGING, WHOLE, USABLE = "staging seconds", "whole seconds", "usable seconds"
-BARE, STOPPED, AGAIN, AWAY = "bare seconds", "bare stopped seconds", "stop and start seconds", "away seconds"
-GOAL, FASTER, FAILED, SWAP = 1.15, 8.0, 2, 1.0
+BARE, STOPPED, AGAIN = "bare seconds", "bare stopped seconds", "stop and start seconds"
+COLUMNS = {
+    **ours.COLUMNS,
+    BARE: ("bare unpack, sync and start, s", 1),
+    STOPPED: ("the same and stop, s", 1),
+    AGAIN: ("bare stop and start of the database, s", 1),
+}
+GOAL, FASTER, FAILING, SWAP = 1.15, 8.0, 2, 1.0
 
 
 def measure(asked: Asked) -> Result:
@@ -68,7 +74,7 @@ def _measured(size: str, rounds: int) -> Raw:
         BARE: seconds(made[BARE]),
         STOPPED: rounded(each["stopped"] for each in made[BARE]),
         AGAIN: seconds(made[AGAIN]),
-        "database MB": rounded((bare.megabytes_of_database(stack),)),
+        DATABASE: rounded((bare.megabytes_of_database(stack),)),
     }
 
 
@@ -89,27 +95,19 @@ def _bars(raw: Raw) -> tuple[Bar, ...]:
         most(f"{ready} bare unpack, sync, start and stop", GOAL, against(raw, STAGING, STOPPED, LARGEST)),
         most(f"{ready} bare unpack, sync and start", GOAL, against(raw, STAGING, BARE, LARGEST)),
         least("Physical restore against the logical, up to the proved cluster", FASTER, _faster(raw, STAGING, LARGEST)),
-        most("Failed requests during a physical restore", FAILED, at(raw, "failed requests", LARGEST)),
+        most("Failed requests during a physical restore", FAILING, at(raw, FAILED, LARGEST)),
         most("Seconds the database is away beyond a bare stop and start", SWAP, _extra(raw, LARGEST)),
     )
 
 
 def _rows(raw: Raw) -> tuple[tuple[str, ...], ...]:
     return (
-        plain(raw, "the database, MB", "database MB", 0),
-        plain(raw, "ours up to the proved cluster, s", STAGING, 1),
-        plain(raw, "ours until pages come from the new data, s", USABLE, 1),
-        plain(raw, "ours, whole, s", WHOLE, 1),
-        plain(raw, "bare unpack, sync and start, s", BARE, 1),
-        plain(raw, "the same and stop, s", STOPPED, 1),
+        *plain(raw, COLUMNS, DATABASE, STAGING, USABLE, WHOLE, BARE, STOPPED),
         relative(raw, "up to the proved cluster against bare with stop", STAGING, STOPPED),
         relative(raw, "up to the proved cluster against bare without", STAGING, BARE),
         line("faster than the logical restore, up to the proved cluster", lambda size: _faster(raw, STAGING, size), 1),
         line("faster than the logical restore, whole", lambda size: _faster(raw, WHOLE, size), 1),
-        plain(raw, "database away, s", AWAY, 1),
-        plain(raw, "bare stop and start of the database, s", AGAIN, 1),
-        plain(raw, "requests that failed", "failed requests", 0),
-        plain(raw, "slowest request, s", "slowest request", 1),
+        *plain(raw, COLUMNS, AWAY, AGAIN, FAILED, SLOWEST),
         *steps(raw),
     )
 

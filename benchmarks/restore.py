@@ -8,25 +8,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import bare
+import ours
 import own
 from chatwoot_ops.model.backup_set import DATABASE_ARTIFACT
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.backup_sets import store_of
 from figures import interleaved
 from filled import SIZES, described, filled_stack
-from ours import RESTORED, kept, probed_run, rounded, seconds
+from ours import AWAY, DATABASE, FAILED, RESTORED, SLOWEST, STAGING, USABLE, WHOLE, kept, probed_run, rounded, seconds
 from result import Bar, Raw, Result
 from sized import LARGEST, Asked, against, at, gathered, growth, memory, most, plain, relative, rounds_told, steps
 
 ROUNDS = {"80 MB": 3, "300 MB": 3, "1 GB": 5}
-STAGING, WHOLE, USABLE, BARE, PSQL = (
-    "staging seconds",
-    "whole seconds",
-    "usable seconds",
-    "bare seconds",
-    "psql seconds",
-)
-RESTORE, PLAIN, EARLY, FAILED = 1.10, 0.90, 0.25, 2
+BARE, PSQL = "bare seconds", "psql seconds"
+COLUMNS = {
+    **ours.COLUMNS,
+    BARE: ("bare `pg_restore -j2`, same settings, s", 1),
+    PSQL: ("`gunzip \\| psql`, s", 1),
+}
+RESTORE, PLAIN, EARLY, FAILING = 1.10, 0.90, 0.25, 2
 
 
 def measure(asked: Asked) -> Result:
@@ -56,7 +56,7 @@ def _measured(size: str, rounds: int) -> Raw:
         **kept(made["ours"], RESTORED),
         BARE: seconds(made[BARE]),
         PSQL: seconds(made[PSQL]),
-        "database MB": rounded((bare.megabytes_of_database(stack),)),
+        DATABASE: rounded((bare.megabytes_of_database(stack),)),
     }
 
 
@@ -68,25 +68,18 @@ def _bars(raw: Raw) -> tuple[Bar, ...]:
         most(
             "Logical restore, until it is usable, against `gunzip \\| psql`", EARLY, against(raw, USABLE, PSQL, LARGEST)
         ),
-        most("Failed requests during a logical restore", FAILED, at(raw, "failed requests", LARGEST)),
+        most("Failed requests during a logical restore", FAILING, at(raw, FAILED, LARGEST)),
     )
 
 
 def _rows(raw: Raw) -> tuple[tuple[str, ...], ...]:
     return (
-        plain(raw, "the database, MB", "database MB", 0),
-        plain(raw, "ours up to the proved cluster, s", STAGING, 1),
-        plain(raw, "ours until pages come from the new data, s", USABLE, 1),
-        plain(raw, "ours, whole, s", WHOLE, 1),
-        plain(raw, "bare `pg_restore -j2`, same settings, s", BARE, 1),
-        plain(raw, "`gunzip \\| psql`, s", PSQL, 1),
+        *plain(raw, COLUMNS, DATABASE, STAGING, USABLE, WHOLE, BARE, PSQL),
         relative(raw, "up to the proved cluster against `pg_restore`", STAGING, BARE),
         relative(raw, "up to the proved cluster against `psql`", STAGING, PSQL),
         relative(raw, "usable against `psql`", USABLE, PSQL),
         relative(raw, "whole against `psql`", WHOLE, PSQL),
-        plain(raw, "database away, s", "away seconds", 1),
-        plain(raw, "requests that failed", "failed requests", 0),
-        plain(raw, "slowest request, s", "slowest request", 1),
+        *plain(raw, COLUMNS, AWAY, FAILED, SLOWEST),
         *steps(raw),
     )
 

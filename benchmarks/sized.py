@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -12,6 +12,8 @@ from result import Bar, Raw, raw_of
 
 LARGEST = tuple(SIZES)[-1]
 _HEAVY = 0.05
+# What a row says of a part, and with how many digits.
+Column = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ def faster(raw: Raw, parts: Iterable[str], size: str) -> str:
     return min((part for part in parts if at(raw, part, size)), key=lambda part: median(at(raw, part, size)))
 
 
+def fastest(raw: Raw, parts: Iterable[str], size: str) -> list[float]:
+    """The figures of that part; none where none of them was measured."""
+    return min((at(raw, part, size) for part in parts if at(raw, part, size)), key=median, default=[])
+
+
 def against(raw: Raw, part: str, other: str, size: str) -> list[float]:
     """A part's figures against another's, round by round."""
     return ratios(at(raw, part, size), at(raw, other, size))
@@ -57,8 +64,12 @@ def line(label: str, figures: Callable[[str], Sequence[float]], digits: int) -> 
     return (label, *(spread(figures(size), digits) for size in SIZES))
 
 
-def plain(raw: Raw, label: str, part: str, digits: int) -> tuple[str, ...]:
-    """A row of one part's own figures."""
+def plain(raw: Raw, columns: Mapping[str, Column], *parts: str) -> tuple[tuple[str, ...], ...]:
+    """A row of each part's own figures."""
+    return tuple(_row(raw, part, *columns[part]) for part in parts)
+
+
+def _row(raw: Raw, part: str, label: str, digits: int) -> tuple[str, ...]:
     return line(label, lambda size: at(raw, part, size), digits)
 
 
@@ -73,7 +84,7 @@ def steps(raw: Raw) -> tuple[tuple[str, ...], ...]:
     heavy = (
         name for name in names if any(at(raw, name, size) and median(at(raw, name, size)) >= _HEAVY for size in SIZES)
     )
-    return tuple(plain(raw, f"of which: {name.removeprefix('step ')}, s", name, 2) for name in heavy)
+    return tuple(_row(raw, name, f"of which: {name.removeprefix('step ')}, s", 2) for name in heavy)
 
 
 def most(text: str, goal: float, figures: Sequence[float], *, size: str = LARGEST) -> Bar:

@@ -20,6 +20,15 @@ def refusal(code, message="said the server"):
     return ClientError({"Error": {"Code": code, "Message": message}}, "Asked")
 
 
+def failing(error):
+    """A fault that is this error."""
+
+    def act(_):
+        raise error
+
+    return act
+
+
 class Body(io.BytesIO):
     """What is read of an object; a connection that `breaks_at` so many bytes is gone then."""
 

@@ -10,10 +10,12 @@ from dataclasses import replace
 from hashlib import md5
 
 from chatwoot_ops.adapters.age import encrypting
-from chatwoot_ops.adapters.backup_store import BackupStore
+from chatwoot_ops.adapters.backup_store import BackupStore, read_set
+from chatwoot_ops.adapters.files import write_atomically
 from chatwoot_ops.model.backup_set import (
     CLUSTER_ARTIFACT,
     DATABASE_ARTIFACT,
+    MANIFEST,
     STORAGE_ARTIFACT,
     BackupSet,
     DataDigest,
@@ -25,6 +27,7 @@ from chatwoot_ops.model.backup_set import (
 from chatwoot_ops.model.certificate import Certificate
 from chatwoot_ops.model.check import passed
 from chatwoot_ops.model.cluster import PHYSICAL, ClusterFacts
+from chatwoot_ops.model.manifest import to_json
 from world import INSTANCE, VERSIONS
 
 RELEASE = "v4.15.1-ce"
@@ -126,6 +129,11 @@ def certificate(**changed):
         fake=False,
     )
     return replace(made, **changed)
+
+
+def rewrite(path, **changed):
+    """The manifest as the tool would have sealed it had it known these values."""
+    write_atomically(path / MANIFEST, to_json(replace(read_set(path).manifest, **changed)))
 
 
 def encrypted(content, *recipients):

@@ -11,8 +11,9 @@ from dotenv import dotenv_values
 
 from chatwoot_ops.model.schema import Secrecy, SettingDefinition, parse_schema
 from chatwoot_ops.model.setting_types import wrong_with
+from pages import read
+from world import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 STACK_PAGE = Path("infra/docker/chatwoot/README.md")
 EXAMPLE = ROOT / "infra/docker/chatwoot/.env.example"
 PAGES = sorted(
@@ -39,10 +40,6 @@ _KNOWN_HOSTS = {
     "keepachangelog.com",
     "semver.org",
 }
-
-
-def read(page: Path) -> str:
-    return (ROOT / page).read_text(encoding="utf-8")
 
 
 def source_of(page: Path) -> Path:

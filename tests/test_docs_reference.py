@@ -6,7 +6,6 @@ import importlib.util
 import pkgutil
 import re
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -14,8 +13,9 @@ from invoke.collection import Collection
 
 from chatwoot_ops import operations
 from chatwoot_ops.errors import OpsError
+from pages import entries, load, read
+from world import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     "docs/reference/tasks.md": ("Example", "Changes", "Journal", "Exit codes", "Killed in the middle"),
     "docs/hu/reference/tasks.md": ("Példa", "Módosít", "Napló", "Kilépési kódok", "Ha közben megölik"),
@@ -28,13 +28,6 @@ class Task(NamedTuple):
     group: str
     example: str
     flags: frozenset[str]
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem + "_under_test", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def tasks():
@@ -78,21 +71,6 @@ def codes():
     for module in pkgutil.walk_packages(operations.__path__, f"{operations.__name__}."):
         importlib.import_module(module.name)
     return codes_of() | OF_EVERY_TASK
-
-
-def read(page):
-    return (ROOT / page).read_text(encoding="utf-8")
-
-
-def entries(text):
-    """Each task's part of the page, with the group it stands in."""
-    found, group = {}, ""
-    for part in re.split(r"^(?=##)", text, flags=re.MULTILINE):
-        if heading := re.match(r"## .*`\[(\w+)\]`\n", part):
-            group = heading[1]
-        elif heading := re.match(r"### `([\w.-]+)`\n", part):
-            found[heading[1]] = (group, part)
-    return found
 
 
 def listed(text, label, pattern):

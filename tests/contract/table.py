@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from contract import recorded
-from contract.test_redis_keys import KEYS, LEFT_OUT, WANTED, plain
+from contract.redis_names import KEYS, LEFT_OUT, WANTED, plain
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "fake-chatwoot.md"
 BEGIN, END = "<!-- table: made by tests/contract/table.py -->", "<!-- end of table -->"

@@ -1,18 +1,14 @@
 """Keys in Redis against those of a running 4.15.1: name, type, fields, whether they expire."""
 
 import json
-import re
 import time
 
 import pytest
 
-from contract import compare, recorded
+from contract import compare
+from contract.redis_names import HOST, KEYS, WANTED, plain
 from fake_stack import wait_for
 
-KEYS = recorded.redis_keys()
-HOST = re.compile(r"\b[0-9a-f]{12}\b")
-# What the fake leaves out: metrics by class and minute, and keys of features that it does not have.
-LEFT_OUT = re.compile(r"^([A-Z]\w+(::\w+)*-\d|j\|\d|alfred:(ROUND_ROBIN|idb-cache))")
 # Counters of a minute run out while the tests look at other keys: all is read at one moment.
 EVERY_KEY = """
 local found = {}
@@ -25,18 +21,6 @@ return cjson.encode(found)
 """
 
 
-def plain(name):
-    """A key without what differs from one instance to the next."""
-    name = HOST.sub("HOST", name)
-    name = re.sub(r"^HOST:\d+:HOST", "IDENTITY", name)
-    name = re.sub(r"attack:\d+:(.*):[\d.]+$", r"attack:N:\1:ADDRESS", name)
-    name = re.sub(r"^[A-Z]\w+(::\w+)*-\d\d-\d\d:\d+$", "CLASS-DAY-MINUTE", name)
-    name = re.sub(r"^j\|\d+\|[\d:]+$", "j|DAY|MINUTE", name)
-    name = re.sub(r"(GLOBAL_CONFIG|idb-cache-key-account-\d+)[:-]\w+$", r"\1:NAME", name)
-    return re.sub(r"\d{4}-\d\d-\d\d", "DAY", name)
-
-
-WANTED = sorted({plain(name) for name in KEYS if not LEFT_OUT.match(name)} - {"dead"})
 # The job behind it runs when the clock shows a fifth minute, which a test cannot wait for.
 EVERY_FIFTH_MINUTE = "cron_job:default:trigger_scheduled_items_job:jid_history"
 

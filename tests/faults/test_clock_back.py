@@ -27,8 +27,8 @@ from fault_table import record
 from faults.forms import PUBLIC
 from keeping import well_keeping, well_physical
 from killed import KilledError
+from off_site import REMOTE
 from sets import CLUSTER, certificate
-from unit.test_push import REMOTE
 from world import FOLDER, place_in
 
 YEARS = -6 * 365 * 24 * 3600

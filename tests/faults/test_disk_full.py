@@ -26,7 +26,7 @@ from chatwoot_ops.operations.restore import RestoreOptions, restore
 from chatwoot_ops.operations.source import source_of_set
 from fault_table import record, refusal_of
 from faults.forms import PRIVATE, PUBLIC
-from faults.test_power_loss import SETTINGS, a_host
+from faults.machine import SETTINGS, a_host
 from power import Disk, mounted
 from sets import sealed_whole
 from world import place_in

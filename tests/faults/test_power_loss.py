@@ -23,29 +23,19 @@ from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.recover import recover
 from fault_table import record
 from faults.forms import logical
-from keeping import well_keeping, well_physical
+from faults.machine import SETTINGS, a_host
 from power import Disk
 from sets import sealed
-from unit.test_push import REMOTE
-from world import FOLDER, healthy_host, place_in
+from world import FOLDER, place_in
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(900)]
 COPIES = 60
-RULES = {"BACKUP_KEEP_LAST": "2", "BACKUP_KEEP_DAILY": "0", "BACKUP_KEEP_WEEKLY": "0"}
-SETTINGS = {**REMOTE, **RULES, "BACKUP_KEEP_MONTHLY": "0", "BACKUP_KEEP_YEARLY": "0", "CHATWOOT_RELEASE": "v4.15.1-ce"}
 
 
 @pytest.fixture(autouse=True)
 def _every_copy_is_a_machine_of_its_own(monkeypatch):
     # The copies are looked at after the operation ended; the lock of a machine that went dark is gone too.
     monkeypatch.setattr("chatwoot_ops.operations.recover.is_held", lambda _: False)
-
-
-def a_host(kind=LOGICAL):
-    host = healthy_host()
-    (well_physical if kind == PHYSICAL else well_keeping)(host)
-    host.processes.on("docker ps -a --format", "").on("docker volume ls", "").on("docker network ls", "")
-    return host
 
 
 def stack_of(place):

@@ -1,16 +1,13 @@
 """Sets that are whole and must not be restored here: of each form, each refused before anything is touched."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.errors import BackupSetInvalidError, ReleaseRefusedError
 from chatwoot_ops.model.backup_set import FORMAT, MANIFEST
 from chatwoot_ops.model.encrypted import fingerprints
-from chatwoot_ops.model.manifest import to_json
 from chatwoot_ops.operations.backup_sets import list_sets, store_of
 from chatwoot_ops.operations.changing import store_of as journal_of
 from chatwoot_ops.operations.opening import unchecked_stack
@@ -19,6 +16,7 @@ from chatwoot_ops.operations.restore import RestoreOptions, restore_from
 from fault_table import record
 from faults.forms import FORMS, PRIVATE
 from keeping import well_keeping, well_physical
+from sets import rewrite
 from world import INSTALLED, INSTANCE
 
 OTHER = "99999999-8888-4777-8666-555555555555"
@@ -58,11 +56,6 @@ def refused(place, well, form, path, tmp_path):
         assert not journal_of(unchecked_stack(place, read_env_file(place.env_file)), well).ledger.exists()
 
     return check
-
-
-def rewrite(path, **changed):
-    """The manifest as a tool would have sealed it that knew these values."""
-    (path / MANIFEST).write_text(to_json(replace(read_set(path).manifest, **changed)))
 
 
 def noted(fault, form):

@@ -13,8 +13,8 @@ from chatwoot_ops.operations.pushing import push
 from fake_s3 import FakeS3, refusal
 from fault_table import record, refusal_of
 from keeping import well_keeping
+from off_site import FOLDER, REMOTE
 from sets import sealed
-from unit.test_push import FOLDER, REMOTE
 from world import healthy_host, stack_in
 
 HOSTS = 2

@@ -30,8 +30,8 @@ from fakes import FakeClock, FakeProcesses
 from fault_table import record
 from s3_server import BUCKET, FULL, REPOSITORY, SECRET_KEY, Line, certificate, s3_server
 from sets import CLUSTER, sealed, sealed_physical
-from unit.test_wal_off_site import Archive, brought, segment
-from unit.test_wal_off_site import content as wal_of
+from wal_world import Archive, brought, segment
+from wal_world import content as wal_of
 from world import FOLDER, INSTANCE, SLOT, place_in, stack_in
 
 PART = 16 * 1024**2

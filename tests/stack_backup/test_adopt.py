@@ -12,8 +12,8 @@ import requests
 from chatwoot_ops.adapters.env_file import with_values, write_env_file
 from stack.tools import docker, run, say
 from stack_backup.support import FAKE, KILL_AT, lost, rows
-from stack_backup.test_backup_used import LAB, STORAGE, USED
 from stack_backup.upstream import KEYS, Upstream
+from stack_backup.used import LAB, NEEDED, STORAGE, USED
 
 VOLUMES = ("storage_data", "postgres_data", "redis_data")
 WRITTEN = "written at the old place"
@@ -147,7 +147,7 @@ def test_keys_of_another_installation_are_refused_before_anything_is_made(source
 
 
 @pytest.mark.matrix
-@pytest.mark.skipif(not USED.exists(), reason=f"{USED.name} is not beside the repository (../shared)")
+@NEEDED
 @pytest.mark.parametrize("form", ["gzipped", "plain"])
 def test_the_dump_of_a_used_chatwoot_is_taken_over_with_all_its_files(empty, tmp_path, form):
     env = tmp_path / "their.env"

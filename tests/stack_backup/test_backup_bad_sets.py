@@ -9,7 +9,7 @@ import pytest
 
 from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.files import write_atomically
-from chatwoot_ops.model.manifest import to_json
+from sets import rewrite
 from stack_backup.support import live, lost, sets
 
 ARTIFACTS = ("database.dump", "storage.tar", "settings.env.age")
@@ -42,11 +42,6 @@ def refused(standing, copy, untouched):
         assert "Traceback" not in answer.said
 
     return check
-
-
-def rewrite(folder, **changed):
-    """A manifest of another kind, sealed as the tool would have sealed it."""
-    write_atomically(folder / "manifest.json", to_json(replace(read_set(folder).manifest, **changed)))
 
 
 @pytest.mark.parametrize("name", SAMPLE)

@@ -10,25 +10,16 @@ from pathlib import Path
 import pytest
 
 from chatwoot_ops.model.size import show_size
-from stack.tools import REPOSITORY, docker, say
+from stack.tools import docker, say
 from stack_backup.support import key_pair, nobody_writing, rows, structure
+from stack_backup.used import LAB, LARGE, NEEDED, STORAGE, USED
 
-SHARED = REPOSITORY.parent / "shared" / "chatwoot-db"
-USED, STORAGE = SHARED / "chatwoot-4.15.1-used.sql.gz", SHARED / "chatwoot-4.15.1-used-storage.tar.gz"
-LARGE = SHARED / "chatwoot-4.15.1-30k-messages.dump"
-# The keys that the instance ran with (shared/recordings/README.md); it no longer exists.
-LAB = {
-    "SECRET_KEY_BASE": "lab0secretkeybase0lab0secretkeybase0lab0secretkeybase0lab0secretkeybase0",
-    "ACTIVE_RECORD_ENCRYPTION_PRIMARY_KEY": "labprimarykeylabprimarykey123456",
-    "ACTIVE_RECORD_ENCRYPTION_DETERMINISTIC_KEY": "labdeterministickeylabdeterm1234",
-    "ACTIVE_RECORD_ENCRYPTION_KEY_DERIVATION_SALT": "labsaltlabsaltlabsaltlabsalt1234",
-}
 KEYS = [
     pytest.param(name, marks=() if name.endswith("PRIMARY_KEY") else pytest.mark.matrix)
     for name in LAB
     if name.startswith("ACTIVE")
 ]
-pytestmark = pytest.mark.skipif(not USED.exists(), reason=f"{USED.name} is not beside the repository (../shared)")
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")

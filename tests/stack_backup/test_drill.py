@@ -13,9 +13,9 @@ import pytest
 
 from chatwoot_ops.adapters.backup_store import read_set
 from chatwoot_ops.adapters.lock import hold_lock
+from sets import rewrite
 from stack.tools import docker, run, wait_for
 from stack_backup.support import KILL_AT, live, probing, sets
-from stack_backup.test_backup_bad_sets import rewrite
 
 PREFIX = "chatwoot-drill-"
 

@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 import pytest
 
 from chatwoot_ops.adapters.backup_store import read_set
-from chatwoot_ops.adapters.files import write_atomically
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.processes import Processes
 from chatwoot_ops.errors import RestoreFailedError
-from chatwoot_ops.model.manifest import to_json
 from chatwoot_ops.operations.base_backup import AHEAD
 from chatwoot_ops.operations.opening import open_with, place_of
 from chatwoot_ops.operations.restore import restore
 from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_of_set
+from sets import rewrite
 from stack.tools import BIN, docker
 from stack_backup.kills import Kill, kill_and_end, leaves_nothing_half, matrix
 from stack_backup.support import cluster, live, lost, nobody_writing, rows, sets, structure, writing
@@ -130,13 +129,6 @@ def test_a_flipped_byte_in_the_archive_is_refused_before_anything_is_touched(sta
     assert live(standing) == before
 
 
-def rewrite(folder, **facts):
-    """A manifest of another cluster, sealed as the tool would have sealed it."""
-    manifest = read_set(folder).manifest
-    changed = replace(manifest, cluster=replace(manifest.cluster, **facts))
-    write_atomically(folder / "manifest.json", to_json(changed))
-
-
 @pytest.mark.parametrize(
     ("facts", "code", "says"),
     [
@@ -149,7 +141,7 @@ def rewrite(folder, **facts):
     ids=str,
 )
 def test_a_cluster_that_is_not_fit_for_this_image_never_serves(standing, copy, facts, code, says):
-    rewrite(copy, **facts)
+    rewrite(copy, cluster=replace(read_set(copy).manifest.cluster, **facts))
     before = live(standing)
     assert says in standing.invoke("restore", "--set", str(copy), "--yes", code=code).err
     assert live(standing) == before

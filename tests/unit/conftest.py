@@ -7,13 +7,14 @@ import pytest
 from chatwoot_ops.adapters import lock
 from chatwoot_ops.adapters.env_file import read_env_file
 from chatwoot_ops.model import encrypted, units
+from chatwoot_ops.model.command import Finished
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.source import source_of_set
 from fakes import fake_host
-from keeping import well_keeping
+from keeping import PAGES, well_inside, well_keeping
 from sets import sealed
-from world import healthy_host, place_in
+from world import healthy_host, place_in, volume_answer
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +55,27 @@ def well():
 def volume(well):
     """The database volume of a stack that is well and can be backed up, restored and upgraded."""
     return well_keeping(well)
+
+
+@pytest.fixture
+def pages():
+    """What the web answers inside its container, by path."""
+    return dict(PAGES)
+
+
+@pytest.fixture
+def engine(well, pages):
+    """An engine on which a set can be restored into a throwaway stack, and its web asked from inside."""
+    well_keeping(well)
+    engine = well.processes
+    for part in ("docker ps -a --format", "docker volume ls", "docker network ls"):
+        engine.on(part, "")
+    engine.on("docker volume rm", "").on("docker network rm", "")
+    # No volume is there yet; what was created is looked into and is found marked.
+    engine.on_call("docker volume inspect", *[lambda _: Finished(1, "", "")] * 3, lambda _: Finished(0, "{}", ""))
+    engine.on("docker volume create", "").on("--volume chatwoot-drill", volume_answer(postgres=""))
+    well_keeping(well)
+    return well_inside(engine, pages)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.opening import Place, unchecked_stack
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.secrets import existing_or_example
-from keeping import PAGES, well_inside, well_keeping
+from keeping import well_inside, well_keeping
 from sets import DATA, FILES, tar_of
 from world import FOLDER, INSTANCE, SECRETS, VERSIONS, volume_answer
 
@@ -120,11 +120,6 @@ class Machine:
 @pytest.fixture(autouse=True)
 def _known_instance(monkeypatch):
     monkeypatch.setattr(adopt_plan, "uuid4", lambda: UUID(INSTANCE))
-
-
-@pytest.fixture
-def pages():
-    return dict(PAGES)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from chatwoot_ops.errors import (
     StackLockedError,
 )
 from chatwoot_ops.model.backup_set import SETTINGS_ARTIFACT, StorageProof
-from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.operations import drill as module
 from chatwoot_ops.operations.drill import DrillOptions, drill
@@ -27,9 +26,9 @@ from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.status import status
 from fakes import GIGABYTE
 from index_world import ALL, well_indexes
-from keeping import PAGES, listed, well_inside, well_keeping
+from keeping import listed
 from sets import certificate, encrypted, sealed, sealed_whole
-from world import INSTALLED, INSTANCE, SECRETS, database_answer, image, volume_answer
+from world import INSTALLED, INSTANCE, SECRETS, database_answer, image
 
 LEFT = "chatwoot-drill-0a1b2c3d"
 
@@ -42,27 +41,6 @@ def values():
 @pytest.fixture
 def home(place):
     return unchecked_stack(place, read_env_file(place.env_file))
-
-
-@pytest.fixture
-def pages():
-    return dict(PAGES)
-
-
-@pytest.fixture
-def engine(well, pages):
-    """An engine on which a set can be restored and the web asked from inside."""
-    well_keeping(well)
-    engine = well.processes
-    for part in ("docker ps -a --format", "docker volume ls", "docker network ls"):
-        engine.on(part, "")
-    engine.on("docker volume rm", "").on("docker network rm", "")
-    # No volume is there yet; what was created is looked into and is found marked.
-    engine.on_call("docker volume inspect", *[lambda _: Finished(1, "", "")] * 3, lambda _: Finished(0, "{}", ""))
-    engine.on("docker volume create", "").on("--volume chatwoot-drill", volume_answer(postgres=""))
-    well_keeping(well)
-
-    return well_inside(engine, pages)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """A drill of a set straight from off-site: nothing of it stays here, whatever happens, and the certificate names it."""
-# ruff: noqa: PLR0917, F811 - pytest hands its fixtures over by name, imported ones too
+# ruff: noqa: PLR0917 - pytest hands its fixtures over by name
 
 import shutil
 
@@ -24,10 +24,10 @@ from chatwoot_ops.operations.drill import DrillOptions, drill
 from chatwoot_ops.operations.opening import Place, unchecked_stack
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.recover import recover
+from fake_s3 import failing
 from keeping import well_physical
+from off_site import FOLDER, NAME, REMOTE, flipped
 from sets import sealed, sealed_physical, sealed_whole
-from unit.test_drill import engine, pages  # noqa: F401 - fixtures
-from unit.test_push import FOLDER, NAME, REMOTE, failing, flipped
 from world import FOLDER as COMPOSE_FOLDER
 from world import place_in
 

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from kill_kinds import ELSEWHERE, KINDS, NOT_RUN, SAMPLE, kills_of
-from test_docs_reference import ROOT, entries, load, read
+from pages import entries, load, read
+from world import ROOT
 
 TOOL = load(ROOT / "tools/kill_table.py")
 PAGE = "docs/reference/tasks.md"

@@ -16,9 +16,9 @@ from chatwoot_ops.operations.known import look_at
 from chatwoot_ops.operations.off_site_checks import off_site_checks, remote_checks
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.status import status
-from fake_s3 import refusal
+from fake_s3 import failing, refusal
+from off_site import FOLDER, NAME, REMOTE
 from sets import sealed
-from unit.test_push import FOLDER, NAME, REMOTE, failing
 from world import place_in, stack_in
 
 AGED = {**REMOTE, "BACKUP_MAX_AGE": "26h"}

@@ -26,15 +26,13 @@ from chatwoot_ops.operations import prune as pruning
 from chatwoot_ops.operations.backup_sets import list_sets
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.keep import keep
-from chatwoot_ops.operations.prune import intended_prune, planned, prune
+from chatwoot_ops.operations.prune import intended_prune, prune
 from chatwoot_ops.operations.recover import recover
 from fakes import fake_host
 from killed import KilledError
+from nightly import ONE_ONLY, SETTINGS, kept_by, nightly, there
 from sets import sealed, sealed_physical, sealed_whole
-from world import INSTANCE, stack_in
-
-ONE_ONLY = {f"BACKUP_KEEP_{rule}": "0" for rule in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")} | {"BACKUP_KEEP_LAST": "1"}
-SETTINGS = {"CHATWOOT_INSTANCE_ID": INSTANCE, **ONE_ONLY}
+from world import stack_in
 
 
 @pytest.fixture
@@ -47,22 +45,6 @@ def host():
     made = fake_host()
     made.processes.on("label=chatwoot-ops", "").on("docker ps", "")
     return made
-
-
-def nightly(stack, count, **changed):
-    """So many sets of one night each, oldest first."""
-    return [
-        sealed(stack.backup_folder, stamp=f"202611{day:02}T023000Z", created=f"2026-11-{day:02}T02:30:00Z", **changed)
-        for day in range(1, count + 1)
-    ]
-
-
-def there(stack):
-    return sorted(each.name for each in stack.backup_folder.iterdir())
-
-
-def kept_by(stack):
-    return {each.name: each.kept_by for each in planned(stack).sets}
 
 
 def test_what_no_rule_keeps_goes_and_the_rest_stays_whole(stack, host):

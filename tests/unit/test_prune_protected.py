@@ -24,10 +24,9 @@ from chatwoot_ops.operations.prune_remote import prune_remote as prune_copies
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.restore import RestoreOptions, intended_restore, restore_from
 from keeping import well_keeping
+from nightly import SETTINGS, kept_by, nightly, there
+from off_site import REMOTE
 from sets import sealed_whole
-from unit.test_drill import engine, pages  # noqa: F401 - fixtures, asked for by name
-from unit.test_prune import SETTINGS, kept_by, nightly, there
-from unit.test_push import REMOTE
 from world import ROOT, stack_in
 
 READ = (set_lock.READ,)
@@ -192,7 +191,7 @@ def test_a_set_that_a_restore_fetched_stays_until_it_is_restored(stack, place, h
     assert [set_lock.READ in each[old.name] for each in opened] == [True, True]
 
 
-def test_a_drill_reads_its_set_while_production_may_prune(stack, place, host, engine, monkeypatch):  # noqa: F811
+def test_a_drill_reads_its_set_while_production_may_prune(stack, place, host, engine, monkeypatch):
     old, _ = paths = nightly(stack, 2)
     off_site(*paths)
     served = seen_in(monkeypatch, drilling, "start_data", stack)

@@ -12,9 +12,9 @@ from chatwoot_ops.operations.prune_remote import planned_remote, prune_remote
 from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.remote import list_remote
-from fake_s3 import refusal
+from fake_s3 import failing, refusal
+from off_site import REMOTE
 from sets import sealed
-from unit.test_push import REMOTE, failing
 from world import INSTANCE, place_in, stack_in
 
 ONE_ONLY = {f"BACKUP_KEEP_{rule}": "0" for rule in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")} | {"BACKUP_KEEP_LAST": "1"}

@@ -24,9 +24,10 @@ from chatwoot_ops.operations.pushing import push
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.restore import intended_restore, restore_from
 from chatwoot_ops.operations.restore_result import RestoreOptions
+from fake_s3 import failing
 from keeping import well_keeping
+from off_site import FOLDER, NAME, REMOTE, flipped
 from sets import sealed, sealed_whole
-from unit.test_push import FOLDER, NAME, REMOTE, failing, flipped
 from world import FOLDER as COMPOSE_FOLDER
 from world import INSTANCE, place_in, stack_in
 

@@ -31,19 +31,12 @@ from chatwoot_ops.operations.pushing_all import push_all, push_since
 from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.remote import list_remote
 from chatwoot_ops.operations.status import status
-from fake_s3 import refusal
+from fake_s3 import failing, refusal
 from keeping import well_keeping
+from off_site import FOLDER, NAME, REMOTE, flipped
 from sets import DUMP, sealed
 from world import INSTANCE, place_in, stack_in
 
-NAME = "20261124T080000Z-logical"
-FOLDER = f"chatwoot/{INSTANCE}/{NAME}"
-REMOTE = {
-    "CHATWOOT_INSTANCE_ID": INSTANCE,
-    "BACKUP_REMOTE": "s3://kgc/chatwoot",
-    "BACKUP_REMOTE_ACCESS_KEY": "AKIAEXAMPLE",
-    "BACKUP_REMOTE_SECRET_KEY": "wJalrXUtnFEMI",
-}
 ALL = sorted([DATABASE_ARTIFACT, STORAGE_ARTIFACT, MANIFEST, "claim.json", "off-site.json"])
 
 
@@ -70,13 +63,6 @@ def s3(host):
 
 def there(s3):
     return sorted(name.removeprefix(f"{FOLDER}/") for name in s3.objects)
-
-
-def failing(error):
-    def act(_):
-        raise error
-
-    return act
 
 
 def not_off_site(stack, host, s3, match):
@@ -226,12 +212,6 @@ def test_a_remote_that_keeps_less_than_it_took_is_found(stack, path, host, s3):
     s3.fault("put_object", cut_short)
     error = not_off_site(stack, host, s3, "what the remote holds is not what was sent")
     assert error.details == (f"{DATABASE_ARTIFACT}: {len(DUMP) - 1} bytes, the manifest says {len(DUMP)}",)
-
-
-def flipped(s3, name):
-    content = bytearray(s3.objects[f"{FOLDER}/{name}"])
-    content[3] ^= 1
-    s3.objects[f"{FOLDER}/{name}"] = bytes(content)
 
 
 def test_a_flipped_bit_is_found_by_the_next_push_which_sends_the_object_again_and_says_so(stack, path, host, s3):

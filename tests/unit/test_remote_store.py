@@ -11,7 +11,7 @@ from chatwoot_ops.adapters import remote_upload
 from chatwoot_ops.adapters.remote_store import RemoteStore, client_of
 from chatwoot_ops.errors import CommandFailedError
 from chatwoot_ops.model.remote import Remote
-from fake_s3 import Body, FakeS3, refusal
+from fake_s3 import Body, FakeS3, failing, refusal
 
 PART = 1000
 
@@ -31,13 +31,6 @@ def store(s3):
 def big(tmp_path):
     (tmp_path / "big").write_bytes(os.urandom(3 * PART + 1))
     return tmp_path / "big"
-
-
-def failing(error):
-    def act(_):
-        raise error
-
-    return act
 
 
 def test_a_listing_goes_on_to_the_last_page(s3, store):

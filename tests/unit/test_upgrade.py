@@ -26,8 +26,9 @@ from chatwoot_ops.operations.opening import unchecked_stack
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, save_settings
 from chatwoot_ops.operations.rollback import roll_back
 from chatwoot_ops.operations.upgrade import upgrade
+from fake_s3 import failing
 from keeping import COUNTS, well_base_backup, well_keeping
-from unit.test_push import REMOTE, failing
+from off_site import REMOTE
 from world import DIGEST, INSTANCE, VERSIONS, database_answer, place_in
 
 FIRST = "clusters/first"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chatwoot_ops.commands.backup import HOURS, dump_arguments
+from chatwoot_ops.commands.backup import dump_arguments
 from chatwoot_ops.commands.docker import PROJECT_LABEL, docker, labels
-from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.command import COPY_TIMEOUT, Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 
 COPY = "/var/lib/postgresql/data"
@@ -32,14 +32,14 @@ def ask(stack: Stack, server: Server, operation: str, database: str, sql: str) -
 def session(stack: Stack, server: Server, operation: str, database: str) -> Command:
     """The same, told line by line: it holds the snapshot that dump and digest share."""
     argv = (*_psql(stack, server, operation), "-d", database)
-    return _with_password(docker(*argv, purpose="Reading one snapshot of the source", timeout=HOURS), server)
+    return _with_password(docker(*argv, purpose="Reading one snapshot of the source", timeout=COPY_TIMEOUT), server)
 
 
 def dump(stack: Stack, server: Server, operation: str, database: str, snapshot: str) -> Command:
     """pg_dump of our own image in custom format, to standard output."""
     whose = ("-U", server.superuser, "-d", database)
     argv = (*_beside(stack, server, operation, "sh"), *dump_arguments(snapshot, whose))
-    return _with_password(docker(*argv, purpose="Dumping the source's database", timeout=HOURS), server)
+    return _with_password(docker(*argv, purpose="Dumping the source's database", timeout=COPY_TIMEOUT), server)
 
 
 def _psql(stack: Stack, server: Server, operation: str) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def copy(stack: Stack, place: str, operation: str) -> Command:
     mounts = ("--volume", f"{place}:/source:ro", "--volume", f"{copy_name(stack, operation)}:/copy")
     options = ("run", "--rm", *labels(stack.project, operation), "--network", "none", "--user", "0", *mounts)
     argv = (*options, "--entrypoint", "sh", stack.images[DATABASE], "-c", script)
-    return docker(*argv, purpose="Copying the source's database files", timeout=HOURS)
+    return docker(*argv, purpose="Copying the source's database files", timeout=COPY_TIMEOUT)
 
 
 # Rules of our own, because the source's may ask for a password that nobody has; nothing of the copy is archived.

@@ -8,7 +8,7 @@ from chatwoot_ops.commands import compose
 from chatwoot_ops.commands.database import where
 from chatwoot_ops.commands.docker import docker, labels
 from chatwoot_ops.commands.stored_files import LIST
-from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.command import COPY_TIMEOUT, Command
 from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 
 # Fastest first at nearly the same size (facts/perf.md, 2); what the build cannot do is refused by pg_dump itself.
@@ -20,7 +20,6 @@ for method in {" ".join(COMPRESSIONS)}; do
 done
 exec pg_dump --compress="$method" "$@"
 """
-HOURS = 6 * 3600.0
 # What a one-off container writes to standard output would otherwise also go to the engine's log, on its disk.
 _UNLOGGED = ("run", "--rm", "--log-driver", "none")
 # Where the processor is short, customers come first: half of a service's share.
@@ -30,7 +29,7 @@ _LOW_PRIORITY = ("--cpu-shares", "512")
 def snapshot_session(stack: Stack, program: Path, purpose: str = "Reading one snapshot") -> Command:
     """A psql that is told line by line; a backup holds in it the snapshot that the dump and the digest share."""
     argv = ("psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *where(stack))
-    return compose.execute(stack, program, DATABASE, *argv, purpose=purpose, timeout=HOURS)
+    return compose.execute(stack, program, DATABASE, *argv, purpose=purpose, timeout=COPY_TIMEOUT)
 
 
 def dump(stack: Stack, *, database: str, operation: str, snapshot: str, file: Path | None = None) -> Command:
@@ -45,7 +44,7 @@ def dump(stack: Stack, *, database: str, operation: str, snapshot: str, file: Pa
     into = (f"--file=/set/{file.name}",) if file else ()
     options = (*beside(stack, database, operation), *mount, "--entrypoint", "sh", stack.images[DATABASE])
     argv = dump_arguments(snapshot, (*into, *where(stack)))
-    return docker(*options, *argv, purpose="Dumping the database", timeout=HOURS)
+    return docker(*options, *argv, purpose="Dumping the database", timeout=COPY_TIMEOUT)
 
 
 def dump_arguments(snapshot: str, whose: tuple[str, ...]) -> tuple[str, ...]:
@@ -95,7 +94,7 @@ def storage(stack: Stack, *, operation: str, without: tuple[str, ...] = ()) -> C
     options = (*_beside_storage(stack, operation), *(("-i",) if without else ()), "--entrypoint", "tar")
     told = "".join(f"{each}\n" for each in without) if without else None
     return docker(
-        *options, stack.images[DATABASE], *argv, purpose="Reading the storage volume", timeout=HOURS, stdin=told
+        *options, stack.images[DATABASE], *argv, purpose="Reading the storage volume", timeout=COPY_TIMEOUT, stdin=told
     )
 
 
@@ -104,13 +103,13 @@ def archive(stack: Stack, place: str, *, operation: str) -> Command:
     options = (*_beside_files(stack, place, operation), "--entrypoint", "tar", stack.images[DATABASE])
     marks = ("--exclude=./.chatwoot*", "--exclude=./.restore*")
     argv = ("--create", "--directory=/volume", *marks, "--file=-", ".")
-    return docker(*options, *argv, purpose="Reading the stored files", timeout=HOURS)
+    return docker(*options, *argv, purpose="Reading the stored files", timeout=COPY_TIMEOUT)
 
 
 def stored_files(stack: Stack, *, operation: str) -> Command:
     """Each stored file as "KEY SIZE MD5", a line each, for which all of it is read."""
     options = (*_beside_storage(stack, operation), "--entrypoint", "sh", stack.images[DATABASE], "-c", LIST)
-    return docker(*options, purpose="Reading the stored files", timeout=HOURS)
+    return docker(*options, purpose="Reading the stored files", timeout=COPY_TIMEOUT)
 
 
 def _beside_storage(stack: Stack, operation: str) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from chatwoot_ops.commands import compose
-from chatwoot_ops.commands.backup import HOURS, beside
+from chatwoot_ops.commands.backup import beside
 from chatwoot_ops.commands.compose import OPERATION_LABEL
 from chatwoot_ops.commands.database import where
 from chatwoot_ops.commands.docker import docker
 from chatwoot_ops.commands.staging import SET_FOLDER, container
 from chatwoot_ops.model.cluster import COMPRESSIONS, Compression
-from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.command import COPY_TIMEOUT, Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.model.wal import PARTIAL, Recovery
 
@@ -63,7 +63,7 @@ def base_backup(stack: Stack, *, database: str, operation: str, compression: Com
         *("--no-password", "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--no-sync"),
         *("--verbose", "--manifest-checksums=CRC32C", f"--compress={compression.option}"),
     )
-    return docker(*options, stack.images[DATABASE], *argv, purpose="Copying the running cluster", timeout=HOURS)
+    return docker(*options, stack.images[DATABASE], *argv, purpose="Copying the running cluster", timeout=COPY_TIMEOUT)
 
 
 def image_abilities(image: str) -> Command:
@@ -121,7 +121,7 @@ def unpack(stack: Stack, operation: str, cluster: str, name: str, compression: C
     script = f'until [ -d {folder} ]; do sleep 0.1; done; tar --extract --directory={folder} "$@" || exit; {to_disk}'
     options = (f"--file={SET_FOLDER}/{name}", f"--use-compress-program={compression.program}")
     argv = ("exec", container(stack, operation), "sh", "-c", script, "sh", *options)
-    return docker(*argv, purpose="Unpacking the cluster", timeout=HOURS)
+    return docker(*argv, purpose="Unpacking the cluster", timeout=COPY_TIMEOUT)
 
 
 def verify(stack: Stack, operation: str, cluster: str) -> Command:
@@ -134,7 +134,7 @@ def verify(stack: Stack, operation: str, cluster: str) -> Command:
         "pg_verifybackup",
         f"{_FOLDER}/{cluster}.partial",
     )
-    return docker(*argv, purpose="Verifying the unpacked cluster", timeout=HOURS)
+    return docker(*argv, purpose="Verifying the unpacked cluster", timeout=COPY_TIMEOUT)
 
 
 def serve(stack: Stack, operation: str) -> Command:

@@ -7,11 +7,10 @@ from pathlib import Path
 from chatwoot_ops.commands.compose import OPERATION_LABEL, compose
 from chatwoot_ops.commands.database import where
 from chatwoot_ops.commands.docker import docker, in_volume
-from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.command import REBUILD_TIMEOUT, Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 
 SET_FOLDER = "/set"
-HOURS = 12 * 3600.0
 # As fast as the unsafe settings and safe (facts/perf.md, 3), within the database's own memory limit.
 SERVER = (
     "postgres",
@@ -54,13 +53,18 @@ def container(stack: Stack, operation: str) -> str:
 def ask(stack: Stack, operation: str, sql: str, *, purpose: str = "Asking the new cluster") -> Command:
     """SQL in the new cluster, from standard input; bare values on standard output; stops at the first error."""
     argv = ("exec", "-i", container(stack, operation), *_psql(stack))
-    return docker(*argv, purpose=purpose, stdin=sql, timeout=HOURS)
+    return docker(*argv, purpose=purpose, stdin=sql, timeout=REBUILD_TIMEOUT)
 
 
 def session(stack: Stack, operation: str) -> Command:
     """The same, talked to line by line or fed with a whole dump."""
     return docker(
-        "exec", "-i", container(stack, operation), *_psql(stack), purpose="Reading the new cluster", timeout=HOURS
+        "exec",
+        "-i",
+        container(stack, operation),
+        *_psql(stack),
+        purpose="Reading the new cluster",
+        timeout=REBUILD_TIMEOUT,
     )
 
 
@@ -86,15 +90,15 @@ def load(stack: Stack, operation: str, name: str, use_list: str = "") -> Command
     options = ("--jobs", str(JOBS), *LOAD, *where(stack), f"{SET_FOLDER}/{name}")
     if use_list:
         argv = ("exec", "-i", container(stack, operation), "sh", "-c", _LOAD_LISTED, "sh", *options)
-        return docker(*argv, purpose="Loading the dump", timeout=HOURS, stdin=use_list)
+        return docker(*argv, purpose="Loading the dump", timeout=REBUILD_TIMEOUT, stdin=use_list)
     argv = ("exec", container(stack, operation), "pg_restore", *options)
-    return docker(*argv, purpose="Loading the dump", timeout=HOURS)
+    return docker(*argv, purpose="Loading the dump", timeout=REBUILD_TIMEOUT)
 
 
 def load_from_pipe(stack: Stack, operation: str) -> Command:
     """The same from standard input, in one thread."""
     argv = ("exec", "-i", container(stack, operation), "pg_restore", *LOAD, *where(stack))
-    return docker(*argv, purpose="Loading the dump", timeout=HOURS)
+    return docker(*argv, purpose="Loading the dump", timeout=REBUILD_TIMEOUT)
 
 
 def end(stack: Stack, operation: str) -> Command:
@@ -167,4 +171,4 @@ sync; mv -T "clusters/$new.partial" "clusters/$new"; sync
 def copy_cluster(stack: Stack, previous: str, cluster: str) -> Command:
     """A second, whole copy of a stopped cluster; shares blocks where the filesystem can."""
     script = f"old='{previous}' new='{cluster}'\n{_COPY}"
-    return in_volume(stack.images[DATABASE], stack.volumes[DATABASE], script, write=True, timeout=HOURS)
+    return in_volume(stack.images[DATABASE], stack.volumes[DATABASE], script, write=True, timeout=REBUILD_TIMEOUT)

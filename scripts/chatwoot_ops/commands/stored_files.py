@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from chatwoot_ops.commands.docker import in_volume
-from chatwoot_ops.commands.staging import HOURS
-from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.command import REBUILD_TIMEOUT, Command
 from chatwoot_ops.model.stack import DATABASE, RAILS, Stack
 
 # Files go where Active Storage looks for their key, whatever folder the archive had them in; each by rename.
@@ -34,9 +33,9 @@ def place_files(stack: Stack) -> Command:
 
 def list_sizes(stack: Stack) -> Command:
     """Each stored file as "KEY SIZE", a line each; no file is read."""
-    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], LIST_SIZES, timeout=HOURS)
+    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], LIST_SIZES, timeout=REBUILD_TIMEOUT)
 
 
 def list_files(stack: Stack) -> Command:
     """Each stored file as "KEY SIZE MD5", a line each."""
-    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], LIST, timeout=HOURS)
+    return in_volume(stack.images[DATABASE], stack.volumes[RAILS], LIST, timeout=REBUILD_TIMEOUT)

@@ -6,11 +6,10 @@ import shlex
 from collections.abc import Iterable
 
 from chatwoot_ops.commands.docker import PROJECT_LABEL, docker, in_volume
-from chatwoot_ops.model.command import Command
+from chatwoot_ops.model.command import COPY_TIMEOUT, Command
 from chatwoot_ops.model.stack import DATABASE, Stack
 from chatwoot_ops.model.wal import SLOT_PREFIX, Chain
 
-HOURS = 6 * 3600.0
 _LISTING = f"""
 cd /volume
 for chain in {SLOT_PREFIX}*; do
@@ -71,7 +70,7 @@ cd /volume && while read -r file; do rm -f "$file"; done && sync
 def last_change(stack: Stack, chain: Chain) -> Command:
     """Prints when the last transaction of a chain ended, as a time in UTC; nothing where it holds none."""
     script = f"chain={chain.name}\n{_LAST_CHANGE}"
-    return in_volume(stack.images[DATABASE], stack.wal_place, script, timeout=HOURS)
+    return in_volume(stack.images[DATABASE], stack.wal_place, script, timeout=COPY_TIMEOUT)
 
 
 def remove_segments(stack: Stack, files: Iterable[str]) -> Command:

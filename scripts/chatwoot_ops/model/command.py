@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# For what takes longer the more data there is; making a database anew takes longer than copying it.
+COPY_TIMEOUT = 6 * 3600.0
+REBUILD_TIMEOUT = 12 * 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

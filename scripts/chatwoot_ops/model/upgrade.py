@@ -52,3 +52,8 @@ def parse_way_back(text: str) -> WayBack:
 def written_since(before: dict[str, int], now: dict[str, int]) -> dict[str, int]:
     """How many rows each table gained: what customers wrote since."""
     return {name: now[name] - high for name, high in before.items() if now.get(name, high) > high}
+
+
+def told(rows: dict[str, int]) -> str:
+    """Rows of each table in words, "" for none."""
+    return ", ".join(f"{count} {name}" for name, count in rows.items())

@@ -9,9 +9,9 @@ from uuid import uuid4
 from chatwoot_ops.adapters.age import Identity
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import compose, database, staging
-from chatwoot_ops.commands.backup import HOURS
 from chatwoot_ops.model.backup_set import BackupSet, StorageProof
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
+from chatwoot_ops.model.command import COPY_TIMEOUT
 from chatwoot_ops.model.journal import Opening
 from chatwoot_ops.model.stack import RAILS, Stack
 from chatwoot_ops.model.troubled_file import lines_of
@@ -132,7 +132,7 @@ def _rows(staged: Staged) -> dict[str, int]:
 
 def _counted(stack: Stack, host: Host) -> dict[str, int]:
     """The rows of each table of the database that serves, counted one by one."""
-    command = database.query(stack, host.compose, ROWS, purpose="Counting the rows", timeout=HOURS)
+    command = database.query(stack, host.compose, ROWS, purpose="Counting the rows", timeout=COPY_TIMEOUT)
     return dict(json.loads(line) for line in host.processes.run(command).stdout.splitlines() if line)
 
 

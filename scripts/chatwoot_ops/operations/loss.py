@@ -1,9 +1,9 @@
-"""What a restore would take away: the rows that are newer than its source."""
+"""What a restore or an undo would take away: the rows that are newer than its source, or were written since."""
 
 from __future__ import annotations
 
 from chatwoot_ops.adapters.host import Host
-from chatwoot_ops.errors import OpsError
+from chatwoot_ops.errors import OpsError, StackLockedError
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.source import Source
@@ -29,6 +29,12 @@ def loss_of_restore(stack: Stack, host: Host, source: Source) -> tuple[str, ...]
     if source.set:
         newer = f"newer than {since}" if source.recovery else f"newer than the set's newest message ({since})"
     return (f"Would be lost: {what} {newer}.", f"The newest message now is of {lost['newest'] or 'never'}.")
+
+
+def loss_of_undo(operation: str, served: str, wrote: str, remedy: str) -> StackLockedError:
+    """Why an operation is not undone: what customers `wrote` to what `served` by then."""
+    text = f"Customers wrote to {served} (up to {wrote}); undoing the {operation} would lose that"
+    return StackLockedError(text, remedy=remedy)
 
 
 def _since(source: Source) -> str:

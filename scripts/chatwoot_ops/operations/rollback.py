@@ -12,14 +12,14 @@ from chatwoot_ops.errors import (
     OpsError,
     ReleaseRefusedError,
     RollbackFailedError,
-    StackLockedError,
 )
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import RAILS, Stack
-from chatwoot_ops.model.upgrade import WAY_BACK, WayBack, parse_way_back, written_since
+from chatwoot_ops.model.upgrade import WAY_BACK, WayBack, parse_way_back, told, written_since
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change, changing
 from chatwoot_ops.operations.database import HIGH, ask_database
+from chatwoot_ops.operations.loss import loss_of_undo
 from chatwoot_ops.operations.opening import Place, open_with
 from chatwoot_ops.operations.restore_settings import BEFORE_UPGRADE, drop_saved
 from chatwoot_ops.operations.smoke import require_smoke, smoke
@@ -99,7 +99,7 @@ def _lost(stack: Stack, host: Host, way_back: WayBack) -> dict[str, int]:
 
 
 def _confirm(host: Host, way_back: WayBack, lost: dict[str, int], *, yes: bool) -> None:
-    rows = ", ".join(f"{count} {name}" for name, count in lost.items()) or "nothing"
+    rows = told(lost) or "nothing"
     host.reporter.note(f"Back from {way_back.target} to {way_back.release}; written since, and lost then: {rows}")
     if not yes and not host.reporter.confirm("Roll back?"):
         raise ConfirmationMissingError("The rollback was not confirmed", remedy="Add --yes. Nothing was changed.")
@@ -136,8 +136,8 @@ def _refuse_loss(stack: Stack, host: Host, journal: Journal, way_back: WayBack) 
         start_data(stack, host)
     wrote = customers_wrote(stack, host, journal, way_back)
     if wrote:
-        text = f"Customers wrote to the new release (up to {wrote}); undoing the upgrade would lose that"
-        raise StackLockedError(text, remedy="Type 'invoke recover --finish'; 'invoke rollback' afterwards goes back.")
+        remedy = "Type 'invoke recover --finish'; 'invoke rollback' afterwards goes back."
+        raise loss_of_undo("upgrade", "the new release", wrote, remedy)
 
 
 def finish_upgrade(stack: Stack, host: Host, journal: Journal) -> None:

@@ -7,11 +7,12 @@ from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import OpsError, StackLockedError
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.model.upgrade import written_since
+from chatwoot_ops.model.upgrade import told, written_since
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import changing
 from chatwoot_ops.operations.database import HIGH, ask_database
 from chatwoot_ops.operations.indexes import wanted_of
+from chatwoot_ops.operations.loss import loss_of_undo
 from chatwoot_ops.operations.restore_settings import BEFORE_RESTORE, drop_saved, put_settings_back
 from chatwoot_ops.operations.swapping import drop_staged, put_back
 
@@ -54,10 +55,9 @@ def refuse_loss(stack: Stack, host: Host, journal: Journal) -> None:
         text, remedy = "The database cannot be asked what customers wrote to the restored data", "Start it"
         raise StackLockedError(text, details=error.details, remedy=f"{remedy}: 'invoke recover --finish'.") from error
     if gained:
-        wrote = ", ".join(f"{count} {name}" for name, count in gained.items())
-        text = f"Customers wrote to the restored data (up to {wrote}); undoing the restore would lose that"
         ready = "only indexes are missing" if wanted_of(journal) else "it serves already, and the rest is made"
-        raise StackLockedError(text, remedy=f"Type 'invoke recover --finish': {ready}. Nothing was changed.")
+        remedy = f"Type 'invoke recover --finish': {ready}. Nothing was changed."
+        raise loss_of_undo("restore", "the restored data", told(gained), remedy)
 
 
 def _in_place(stack: Stack, host: Host, journal: Journal) -> bool:

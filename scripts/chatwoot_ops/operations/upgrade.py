@@ -18,7 +18,7 @@ from chatwoot_ops.errors import (
 )
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import DATABASE, RAILS, SIDEKIQ, Stack
-from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, note_before, to_json, written_since
+from chatwoot_ops.model.upgrade import WAY_BACK, Plan, WayBack, note_before, to_json, told, written_since
 from chatwoot_ops.operations.backup import make_set
 from chatwoot_ops.operations.chains import begin_again
 from chatwoot_ops.operations.changing import Change, changing
@@ -175,10 +175,9 @@ def customers_wrote(stack: Stack, host: Host, journal: Journal | None, way_back:
     if journal is None or not journal.reached("start"):
         return ""
     try:
-        gained = written_since(way_back.high, ask_database(stack, host, HIGH))
+        return told(written_since(way_back.high, ask_database(stack, host, HIGH)))
     except OpsError:
         return "the database cannot be asked what"
-    return ", ".join(f"{count} {name}" for name, count in gained.items())
 
 
 def put_back_release(move: Move) -> None:

@@ -12,18 +12,17 @@ QUERY = (
     "SELECT c.*, p.source_id AS place_source_id, p.hmac_verified, i.channel_type FROM conversations c"
     " JOIN contact_inboxes p ON p.id = c.contact_inbox_id JOIN inboxes i ON i.id = c.inbox_id WHERE c.account_id = %s"
 )
-LAST = "SELECT * FROM messages WHERE conversation_id = %s{} ORDER BY id DESC LIMIT 1"
+_LAST = "SELECT * FROM messages WHERE conversation_id = %s{} ORDER BY id DESC LIMIT 1"
+SPOKEN = " AND message_type <> 2"
 
 
 async def one(client: redis.asyncio.Redis, session: Session, row: Row) -> Row:
     """The whole conversation, from a row of QUERY."""
-    last = await session.one(LAST.format(""), row["id"])
-    spoken = await session.one(LAST.format(" AND message_type <> 2"), row["id"])
-    status = STATUSES[row["status"]]
+    last = await last_message(client, session, row)
     return {
         "meta": await _meta(client, session, row),
         "id": row["display_id"],
-        "messages": [await message_views.full(client, session, last, row)] if last else [],
+        "messages": [last] if last else [],
         "account_id": row["account_id"],
         "uuid": str(row["uuid"]),
         "additional_attributes": row["additional_attributes"] or {},
@@ -34,18 +33,24 @@ async def one(client: redis.asyncio.Redis, session: Session, row: Row) -> Row:
         "labels": await tagging.of(session, "Conversation", row["id"]),
         "muted": False,
         "snoozed_until": row["snoozed_until"] and epoch(row["snoozed_until"]),
-        "status": status,
+        "status": STATUSES[row["status"]],
         "created_at": epoch(row["created_at"]),
         "updated_at": fine_epoch(row["updated_at"]),
         "timestamp": epoch(row["last_activity_at"]),
         "first_reply_created_at": epoch(row["first_reply_created_at"]),
         "unread_count": await message_views.unread(session, row),
-        "last_non_activity_message": await message_views.full(client, session, spoken, row) if spoken else None,
+        "last_non_activity_message": await last_message(client, session, row, SPOKEN),
         "last_activity_at": epoch(row["last_activity_at"]),
         "priority": priority(row),
         "waiting_since": epoch(row["waiting_since"]),
         "sla_policy_id": row["sla_policy_id"],
     }
+
+
+async def last_message(client: redis.asyncio.Redis, session: Session, row: Row, which: str = "") -> Row | None:
+    """The newest message in full, of all or only of SPOKEN ones."""
+    found = await session.one(_LAST.format(which), row["id"])
+    return await message_views.full(client, session, found, row) if found else None
 
 
 async def _meta(client: redis.asyncio.Redis, session: Session, row: Row) -> Row:

@@ -40,22 +40,15 @@ async def frame(worker: Worker, session: Session, kind: str, ids: Ids) -> Row | 
 async def conversation(worker: Worker, session: Session, ids: Ids, account: Row) -> Row:
     """A conversation as events carry it; `id` is the number in the account (facts 5)."""
     row = await session.row(conversation_views.QUERY + " AND c.display_id = %s", ids["account"], ids["conversation"])
-    last = await session.one(conversation_views.LAST.format(" AND message_type <> 2"), row["id"])
-    place = await session.row("SELECT * FROM contact_inboxes WHERE id = %s", row["contact_inbox_id"])
-    names = ("id", "contact_id", "inbox_id", "source_id", "hmac_verified", "pubsub_token")
-    spot = {
-        **{name: place[name] for name in names},
-        "created_at": moment(place["created_at"]),
-        "updated_at": moment(place["updated_at"]),
-    }
+    last = await conversation_views.last_message(worker.redis, session, row, conversation_views.SPOKEN)
     return {
         "additional_attributes": row["additional_attributes"] or {},
         "can_reply": True,
         "channel": row["channel_type"],
-        "contact_inbox": spot,
+        "contact_inbox": await _contact_inbox(session, row),
         "id": row["display_id"],
         "inbox_id": row["inbox_id"],
-        "messages": [await message_views.full(worker.redis, session, last, row)] if last else [],
+        "messages": [last] if last else [],
         "labels": await tagging.of(session, "Conversation", row["id"]),
         "meta": await _meta(worker, session, row),
         "status": conversation_views.STATUSES[row["status"]],
@@ -71,6 +64,14 @@ async def conversation(worker: Worker, session: Session, ids: Ids, account: Row)
         "updated_at": fine_epoch(row["updated_at"]),
         "account": dict(account),
     }
+
+
+async def _contact_inbox(session: Session, row: Row) -> Row:
+    """Where the contact reaches the inbox of a conversation."""
+    place = await session.row("SELECT * FROM contact_inboxes WHERE id = %s", row["contact_inbox_id"])
+    names = ("id", "contact_id", "inbox_id", "source_id", "hmac_verified", "pubsub_token")
+    moments = {name: moment(place[name]) for name in ("created_at", "updated_at")}
+    return {**{name: place[name] for name in names}, **moments}
 
 
 async def _meta(worker: Worker, session: Session, row: Row) -> Row:
