@@ -16,6 +16,7 @@ from chatwoot_ops.operations.backup_sets import store_of
 from figures import interleaved, ratios
 from filled import SIZES, described, filled_stack
 from ours import RESTORED, kept, probed_run, rounded, seconds
+from prober import probed
 from result import Bar, Raw, Result, raw_of
 from sized import (
     LARGEST,
@@ -59,8 +60,8 @@ def _measured(size: str, rounds: int) -> Raw:
     archive, method = _archive(stack), bare_physical.compression(stack)
     runs = {
         "ours": lambda: probed_run("restore", stack),
-        BARE: lambda: bare_physical.restore(stack, archive, method),
-        AGAIN: lambda: bare.stop_and_start(stack),
+        BARE: probed(stack, lambda: bare_physical.restore(stack, archive, method)),
+        AGAIN: probed(stack, lambda: bare.stop_and_start(stack)),
     }
     made = interleaved(runs, rounds, warm=(BARE,))
     return {
@@ -125,8 +126,8 @@ def told(raw: Raw) -> Result:
             "cluster: unpack, `pg_verifybackup`, recovery, what the database holds, stop; the whole adds the set's\n"
             "checksums, the stored files, the swap, health and the smoke check. Bare is `tar` of the same image and\n"
             "limits into an empty volume, `sync`, a server with the same settings until it answers, `docker stop`.\n"
-            "A prober asks for a page ten times a second throughout; the database is away from its stop until it\n"
-            "answers again, beside a bare `docker stop` and `docker start` of it.\n"
+            "A prober asks for a page ten times a second throughout, bare runs too; the database is away from its\n"
+            "stop until it answers again, beside a bare `docker stop` and `docker start` of it.\n"
             f"{rounds_told(raw, WHOLE)}"
         ),
         columns=("What: median (quartiles)", *SIZES),
