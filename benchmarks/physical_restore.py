@@ -5,6 +5,7 @@ Ours does more: it holds every file against the backup manifest, proves the clus
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -38,6 +39,8 @@ from sized import (
 ROUNDS = {"80 MB": 5, "300 MB": 5, "1 GB": 5}
 STAGING, WHOLE, USABLE = "staging seconds", "whole seconds", "usable seconds"
 BARE, STOPPED, AGAIN, AWAY = "bare seconds", "bare stopped seconds", "stop and start seconds", "away seconds"
+# A logical restore serves before its largest indexes are built; ours has them all from the start.
+INDEXED = (STAGING, "step Building the indexes that searching needs")
 GOAL, FASTER, FAILED, SWAP = 1.15, 8.0, 2, 1.0
 
 
@@ -73,10 +76,17 @@ def _measured(size: str, rounds: int) -> Raw:
     }
 
 
-def _faster(raw: Raw, part: str, size: str) -> list[float]:
-    """By how much it is faster than the logical restore: each of our runs against the median of those there."""
-    logical = at(raw_of("restore"), part, size)
-    return ratios([median(logical)] * len(at(raw, part, size)), at(raw, part, size)) if logical else []
+def _faster(raw: Raw, parts: tuple[str, ...], size: str) -> list[float]:
+    """By how much it is faster than these parts of the logical restore: each of our runs against their median there.
+
+    The first of them is what ours is compared by.
+    """
+    ours, logical = at(raw, parts[0], size), [at(raw_of("restore"), part, size) for part in parts]
+    return ratios([median(map(sum, zip(*logical, strict=True)))] * len(ours), ours) if all(logical) else []
+
+
+def _shorter(raw: Raw, parts: tuple[str, ...]) -> Callable[[str], list[float]]:
+    return lambda size: _faster(raw, parts, size)
 
 
 def _extra(raw: Raw, size: str) -> list[float]:
@@ -89,7 +99,7 @@ def _bars(raw: Raw) -> tuple[Bar, ...]:
     return (
         most(f"{ready} bare unpack, sync, start and stop", GOAL, against(raw, STAGING, STOPPED, LARGEST)),
         most(f"{ready} bare unpack, sync and start", GOAL, against(raw, STAGING, BARE, LARGEST)),
-        least("Physical restore against the logical, up to the proved cluster", FASTER, _faster(raw, STAGING, LARGEST)),
+        least("Physical restore against the logical, all indexes there", FASTER, _faster(raw, INDEXED, LARGEST)),
         most("Failed requests during a physical restore", FAILED, at(raw, "failed requests", LARGEST)),
         most("Seconds the database is away beyond a bare stop and start", SWAP, _extra(raw, LARGEST)),
     )
@@ -105,8 +115,9 @@ def _rows(raw: Raw) -> tuple[tuple[str, ...], ...]:
         plain(raw, "the same and stop, s", STOPPED, 1),
         relative(raw, "up to the proved cluster against bare with stop", STAGING, STOPPED),
         relative(raw, "up to the proved cluster against bare without", STAGING, BARE),
-        line("faster than the logical restore, up to the proved cluster", lambda size: _faster(raw, STAGING, size), 1),
-        line("faster than the logical restore, whole", lambda size: _faster(raw, WHOLE, size), 1),
+        line("the logical, up to the proved cluster, takes so many times as long", _shorter(raw, (STAGING,)), 1),
+        line("the same and its indexes", _shorter(raw, INDEXED), 1),
+        line("the same, whole", _shorter(raw, (WHOLE,)), 1),
         plain(raw, "database away, s", AWAY, 1),
         plain(raw, "bare stop and start of the database, s", AGAIN, 1),
         plain(raw, "requests that failed", "failed requests", 0),
