@@ -13,6 +13,7 @@ from chatwoot_ops.model.stack import Stack
 from figures import Run, interleaved, ratios
 from filled import SIZES, described, filled_stack
 from ours import BACKED_UP, DATABASE, FAILED, OURS, SET, VERIFY, backup_run, kept, megabytes, rounded, seconds
+from prober import probed
 from result import Bar, Raw, Result
 from sized import (
     LARGEST,
@@ -79,11 +80,11 @@ def _runs(stack: Stack) -> dict[str, Run]:
 
     return {
         "ours": lambda: backup_run("backup", stack),
-        INSIDE: lambda: bare.dump_inside(stack, method),
-        BESIDE: lambda: bare.dump_beside(stack, method),
-        FILE: lambda: bare.dump_to_mount(stack, method, "-Fc"),
-        FOLDER: lambda: bare.dump_to_mount(stack, method, "-Fd", "-j2"),
-        GZIP: lambda: bare.dump_gzip(stack),
+        INSIDE: probed(stack, lambda: bare.dump_inside(stack, method)),
+        BESIDE: probed(stack, lambda: bare.dump_beside(stack, method)),
+        FILE: probed(stack, lambda: bare.dump_to_mount(stack, method, "-Fc")),
+        FOLDER: probed(stack, lambda: bare.dump_to_mount(stack, method, "-Fd", "-j2")),
+        GZIP: probed(stack, lambda: bare.dump_gzip(stack)),
     }
 
 
@@ -137,7 +138,7 @@ def told(raw: Raw) -> Result:
             "the server, or in a container of its own; there through Docker's standard output, or into a mounted\n"
             "folder, as ours does. `gzip` runs outside, as guides have it.\n"
             "Verification is `verify` to the end of the archives, each set after its backup. A prober asks for a page\n"
-            "ten times a second while ours runs.\n"
+            "ten times a second throughout, bare runs too.\n"
             f"{rounds_told(raw, OURS)}"
         ),
         columns=("What: median (quartiles)", *SIZES),

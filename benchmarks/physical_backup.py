@@ -12,6 +12,7 @@ from chatwoot_ops.model.stack import Stack
 from figures import Run, interleaved, ratios
 from filled import SIZES, described, filled_stack
 from ours import BACKED_UP, DATABASE, FAILED, OURS, SET, VERIFY, backup_run, kept, megabytes, rounded, seconds
+from prober import probed
 from result import Bar, Raw, Result
 from sized import (
     LARGEST,
@@ -56,9 +57,9 @@ def _runs(stack: Stack) -> dict[str, Run]:
 
     return {
         "ours": lambda: backup_run("physical", stack),
-        INSIDE: lambda: bare_physical.copy_inside(stack, method),
-        BESIDE: lambda: bare_physical.copy_beside(stack, method),
-        TAR: lambda: bare_physical.cold_tar(stack),
+        INSIDE: probed(stack, lambda: bare_physical.copy_inside(stack, method)),
+        BESIDE: probed(stack, lambda: bare_physical.copy_beside(stack, method)),
+        TAR: probed(stack, lambda: bare_physical.cold_tar(stack)),
     }
 
 
@@ -111,7 +112,7 @@ def told(raw: Raw) -> Result:
             "`--compress=client-zstd:level=1,workers=2` among them, to a file, then `sha256sum` and `sync`; in the\n"
             "database's container, or in one of its own, as ours; all three through Docker's standard output. `tar`\n"
             "reads the cluster while the server runs, which gives a copy that is of no use, and packs with `gzip`.\n"
-            "A prober asks for a page ten times a second while ours runs.\n"
+            "A prober asks for a page ten times a second throughout, bare runs too.\n"
             f"{rounds_told(raw, OURS)}"
         ),
         columns=("What: median (quartiles)", *SIZES),

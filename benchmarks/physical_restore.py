@@ -5,6 +5,7 @@ Ours does more: it holds every file against the backup manifest, proves the clus
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -17,6 +18,7 @@ from chatwoot_ops.operations.backup_sets import store_of
 from figures import interleaved, ratios
 from filled import SIZES, described, filled_stack
 from ours import AWAY, DATABASE, FAILED, RESTORED, SLOWEST, STAGING, USABLE, WHOLE, kept, probed_run, rounded, seconds
+from prober import probed
 from result import Bar, Raw, Result, raw_of
 from sized import (
     LARGEST,
@@ -43,6 +45,8 @@ COLUMNS = {
     STOPPED: ("the same and stop, s", 1),
     AGAIN: ("bare stop and start of the database, s", 1),
 }
+# A logical restore serves before its largest indexes are built; ours has them all from the start.
+INDEXED = (STAGING, "step Building the indexes that searching needs")
 GOAL, FASTER, FAILING, SWAP = 1.15, 8.0, 2, 1.0
 
 
@@ -65,8 +69,8 @@ def _measured(size: str, rounds: int) -> Raw:
     archive, method = _archive(stack), bare_physical.compression(stack)
     runs = {
         "ours": lambda: probed_run("restore", stack),
-        BARE: lambda: bare_physical.restore(stack, archive, method),
-        AGAIN: lambda: bare.stop_and_start(stack),
+        BARE: probed(stack, lambda: bare_physical.restore(stack, archive, method)),
+        AGAIN: probed(stack, lambda: bare.stop_and_start(stack)),
     }
     made = interleaved(runs, rounds, warm=(BARE,))
     return {
@@ -78,10 +82,17 @@ def _measured(size: str, rounds: int) -> Raw:
     }
 
 
-def _faster(raw: Raw, part: str, size: str) -> list[float]:
-    """By how much it is faster than the logical restore: each of our runs against the median of those there."""
-    logical = at(raw_of("restore"), part, size)
-    return ratios([median(logical)] * len(at(raw, part, size)), at(raw, part, size)) if logical else []
+def _faster(raw: Raw, parts: tuple[str, ...], size: str) -> list[float]:
+    """By how much it is faster than these parts of the logical restore: each of our runs against their median there.
+
+    The first of them is what ours is compared by.
+    """
+    ours, logical = at(raw, parts[0], size), [at(raw_of("restore"), part, size) for part in parts]
+    return ratios([median(map(sum, zip(*logical, strict=True)))] * len(ours), ours) if all(logical) else []
+
+
+def _shorter(raw: Raw, parts: tuple[str, ...]) -> Callable[[str], list[float]]:
+    return lambda size: _faster(raw, parts, size)
 
 
 def _extra(raw: Raw, size: str) -> list[float]:
@@ -94,7 +105,7 @@ def _bars(raw: Raw) -> tuple[Bar, ...]:
     return (
         most(f"{ready} bare unpack, sync, start and stop", GOAL, against(raw, STAGING, STOPPED, LARGEST)),
         most(f"{ready} bare unpack, sync and start", GOAL, against(raw, STAGING, BARE, LARGEST)),
-        least("Physical restore against the logical, up to the proved cluster", FASTER, _faster(raw, STAGING, LARGEST)),
+        least("Physical restore against the logical, all indexes there", FASTER, _faster(raw, INDEXED, LARGEST)),
         most("Failed requests during a physical restore", FAILING, at(raw, FAILED, LARGEST)),
         most("Seconds the database is away beyond a bare stop and start", SWAP, _extra(raw, LARGEST)),
     )
@@ -105,8 +116,9 @@ def _rows(raw: Raw) -> tuple[tuple[str, ...], ...]:
         *plain(raw, COLUMNS, DATABASE, STAGING, USABLE, WHOLE, BARE, STOPPED),
         relative(raw, "up to the proved cluster against bare with stop", STAGING, STOPPED),
         relative(raw, "up to the proved cluster against bare without", STAGING, BARE),
-        line("faster than the logical restore, up to the proved cluster", lambda size: _faster(raw, STAGING, size), 1),
-        line("faster than the logical restore, whole", lambda size: _faster(raw, WHOLE, size), 1),
+        line("the logical, up to the proved cluster, takes so many times as long", _shorter(raw, (STAGING,)), 1),
+        line("the same and its indexes", _shorter(raw, INDEXED), 1),
+        line("the same, whole", _shorter(raw, (WHOLE,)), 1),
         *plain(raw, COLUMNS, AWAY, AGAIN, FAILED, SLOWEST),
         *steps(raw),
     )
@@ -123,8 +135,8 @@ def told(raw: Raw) -> Result:
             "cluster: unpack, `pg_verifybackup`, recovery, what the database holds, stop; the whole adds the set's\n"
             "checksums, the stored files, the swap, health and the smoke check. Bare is `tar` of the same image and\n"
             "limits into an empty volume, `sync`, a server with the same settings until it answers, `docker stop`.\n"
-            "A prober asks for a page ten times a second throughout; the database is away from its stop until it\n"
-            "answers again, beside a bare `docker stop` and `docker start` of it.\n"
+            "A prober asks for a page ten times a second throughout, bare runs too; the database is away from its\n"
+            "stop until it answers again, beside a bare `docker stop` and `docker start` of it.\n"
             f"{rounds_told(raw, WHOLE)}"
         ),
         columns=("What: median (quartiles)", *SIZES),

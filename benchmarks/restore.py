@@ -16,6 +16,7 @@ from chatwoot_ops.operations.backup_sets import store_of
 from figures import interleaved
 from filled import SIZES, described, filled_stack
 from ours import AWAY, DATABASE, FAILED, RESTORED, SLOWEST, STAGING, USABLE, WHOLE, kept, probed_run, rounded, seconds
+from prober import probed
 from result import Bar, Raw, Result
 from sized import LARGEST, Asked, against, at, gathered, growth, memory, most, plain, relative, rounds_told, steps
 
@@ -47,8 +48,8 @@ def _measured(size: str, rounds: int) -> Raw:
     dump, plain_dump = _dump(stack), bare.plain_dump(stack)
     runs = {
         "ours": lambda: probed_run("restore", stack),
-        BARE: lambda: bare.restore_dump(stack, dump),
-        PSQL: lambda: bare.restore_plain(stack, plain_dump),
+        BARE: probed(stack, lambda: bare.restore_dump(stack, dump)),
+        PSQL: probed(stack, lambda: bare.restore_plain(stack, plain_dump)),
     }
     # Minutes each: the first round counts.
     made = interleaved(runs, rounds)
@@ -94,9 +95,10 @@ def told(raw: Raw) -> Result:
             "Ours is `restore` of the newest set, called in a fresh Python, onto the running stack. Up to the proved\n"
             "cluster: `initdb`, load, owners, `ANALYZE`, digest of every table, stop; the whole adds the set's\n"
             "checksums, the stored files, the swap, health and the smoke check. Usable is when the first page came\n"
-            "that was answered from the new data, by a prober that asks ten times a second throughout. Bare is\n"
-            "`docker run` of the same image and limits on an empty volume: with our server settings and `pg_restore`\n"
-            "with the same options and jobs, or with the server's own settings and `gunzip | psql`; `docker stop`.\n"
+            "that was answered from the new data, by a prober that asks ten times a second throughout, bare runs too.\n"
+            "Bare is `docker run` of the same image and limits on an empty volume: with our server settings and\n"
+            "`pg_restore` with the same options and jobs, or with the server's own settings and `gunzip | psql`;\n"
+            "then `docker stop`.\n"
             f"{rounds_told(raw, WHOLE)}"
         ),
         columns=("What: median (quartiles)", *SIZES),
