@@ -121,7 +121,7 @@ def well_physical(host, *, after=BLOBS, samples=()):
     well_base_backup(engine, after)
     engine.on("uname -m; postgres --version", "x86_64\n16\nzstd\ngzip\n").on("/chatwoot-ops/unpack.sh", "id")
     engine.on("tar --extract --directory=/var/lib", "").on("pg_verifybackup", "backup successfully verified\n")
-    engine.on("echo > /tmp/serve", "").on("interval '1 minute'", "[]\n")
+    engine.on("echo > /tmp/serve", "").on("interval '1 minute'", "[0]\n[]\n")
     return volume
 
 

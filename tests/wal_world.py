@@ -1,11 +1,16 @@
 """The WAL archive of a machine, in fakes: its segments, and how they are fetched to an empty one."""
 
+import json
 import re
 
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.operations.nearing import brought_near, opened_near
-from world import SLOT, SYSTEM
+from nightly import ONE_ONLY
+from off_site import REMOTE
+from world import INSTANCE, SLOT, SYSTEM
 
+FOLDER = f"chatwoot/{INSTANCE}/wal/{SLOT}"
+SETTINGS = {**REMOTE, "WAL_ARCHIVE": "async", "CHATWOOT_RELEASE": "v4.15.1-ce", **ONE_ONLY}
 SIZE = 1 << 20
 AT = 1795507190
 
@@ -30,7 +35,12 @@ class Archive:
         engine.on_call("docker volume inspect", lambda _: Finished(0 if self.there else 1, "", ""))
         engine.on_call("volume create", self.create).on_call("--entrypoint cat", self.read)
         engine.on_call('mkdir -p "/volume/$chain"', self.describe).on_call('cat > "$segment.coming"', self.place)
-        engine.on("label=chatwoot-ops", "")
+        engine.on("label=chatwoot-ops", "").on_call("pg_switch_wal", self.switch)
+
+    def switch(self, _):
+        """A quiet server: nothing was written since the last segment ended."""
+        done = [name for _, name in self.files if name != self.partial]
+        return Finished(0, json.dumps([max(done, default=segment(0))]), "")
 
     def listing(self):
         if not self.described:

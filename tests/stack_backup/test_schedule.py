@@ -14,9 +14,10 @@ from stack.tools import docker, new_project, run, say, wait_for
 
 BASE = "chatwoot-sandbox/base:bookworm"
 CHECKOUT, SETTINGS = "/srv/chatwoot ops", "/srv/settings of ours/.env"
+ROOTLESS = "unix:///run/user/1000/docker.sock"
 # What the stand-in writes shows who ran it, where and how; what it prints must come to the log.
 BOOTSTRAP = """#!/bin/sh
-echo "$(id -un)|$PWD|$CHATWOOT_ENV_FILE|$*" >>/srv/ran/list
+echo "$(id -un)|$PWD|$CHATWOOT_ENV_FILE|$DOCKER_HOST|$*" >>/srv/ran/list
 echo "said by $3"
 echo "and by standard error" >&2
 """
@@ -66,7 +67,7 @@ def machine(seed, name):
 
 def test_debians_cron_runs_each_task_as_its_owner_in_its_folder_and_logs_what_it_says(seed):
     timetable, instance = due_soon()
-    runner = Runner("stacktest.cron", CHECKOUT, "ada", SETTINGS, instance)
+    runner = Runner("stacktest.cron", CHECKOUT, "ada", SETTINGS, instance, {"DOCKER_HOST": ROOTLESS})
     ((path, content),) = files_for(CRON, runner, timetable).items()
     (seed / "cron.d" / path.name).write_text(content)
     with machine(seed, new_project("cron")) as inside:
@@ -75,7 +76,7 @@ def test_debians_cron_runs_each_task_as_its_owner_in_its_folder_and_logs_what_it
         ran = sorted(inside("cat", "/srv/ran/list").splitlines())
         wait_for(lambda: inside("cat", "/srv/log").count("standard error") == 2, "the log", 20)
         log = inside("cat", "/srv/log")
-    assert ran == [f"ada|{CHECKOUT}|{SETTINGS}|schedule --run {task}" for task in ("backup", "prune")]
+    assert ran == [f"ada|{CHECKOUT}|{SETTINGS}|{ROOTLESS}|schedule --run {task}" for task in ("backup", "prune")]
     for task in ("backup", "prune"):
         assert f"stacktest.cron-ops-{task}: said by {task}" in log
 

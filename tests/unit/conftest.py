@@ -1,4 +1,4 @@
-"""Every unit test has its locks in a folder of its own, and fingerprints that take no time."""
+"""Every unit test has its locks and its temporary files in folders of its own, and fingerprints that take no time."""
 
 import tempfile
 

@@ -7,17 +7,21 @@ import pytest
 from chatwoot_ops.adapters.run_notes import RunNotes
 from chatwoot_ops.errors import CommandFailedError, ConfirmationMissingError, PreflightFailedError, SettingsInvalidError
 from chatwoot_ops.model import units
+from chatwoot_ops.model.check import Outcome
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.journal import Opening, Step
 from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.recover import recover
-from chatwoot_ops.operations.schedule import DIFFERS, INSTALLED, NOT_INSTALLED, show_schedule
+from chatwoot_ops.operations.schedule import DIFFERS, ELSEWHERE, INSTALLED, NOT_INSTALLED, show_schedule
 from chatwoot_ops.operations.schedule_install import Asked, install_schedule, schedule_as_asked
+from chatwoot_ops.operations.watching import scheduled_checks
 from fakes import fake_host
 from killed import KilledError
 from world import INSTANCE, ROOT, stack_in
 
 NAMES = [f"chatwoot-ops-{task}.{kind}" for task in ("backup", "prune", "verify") for kind in ("service", "timer")]
+ROOTLESS = "unix:///run/user/1000/docker.sock"
+OTHER = {"DOCKER_HOST": "unix:///r.sock"}
 TIMERS = "chatwoot-ops-backup.timer chatwoot-ops-verify.timer chatwoot-ops-prune.timer"
 
 
@@ -30,6 +34,7 @@ def able_host(*answers):
     """A host on which install, mv and rm do what they are asked, and systemctl says yes."""
     host = fake_host(*answers)
     host.processes.on("sync /", "").on("systemctl", "").on("true\n", "").on("label=chatwoot-ops", "")
+    host.processes.on("docker version", "27.5.1")
     host.processes.on_call("install -m 0644", _install).on_call("mv -fT", _move).on_call("rm -f", _remove)
     return host
 
@@ -192,13 +197,15 @@ def test_both_at_once_are_refused(stack, host):
 
 def test_everything_that_forbids_it_is_said_at_once(stack, host):
     host.machine.account_name, host.machine.runs_tasks = "grace", ""
-    host.processes.on("true\n", code=1)
+    host.machine.environment = {"DOCKER_HOST": "unix:///run/nowhere.sock"}
+    host.processes.on("true\n", code=1).on("docker version", code=1)
     with pytest.raises(PreflightFailedError) as caught:
         install_schedule(stack, host, yes=True)
     assert caught.value.details == (
         "the checkout belongs to ada, this runs as grace: run it as ada",
         "neither systemd nor cron is here: apt-get install cron",
         "sudo asks for a password: type 'sudo -v', then run this again",
+        "DOCKER_HOST=unix:///run/nowhere.sock: no engine answers: Type 'scripts/install-docker'",
     )
     assert there() == []
 
@@ -209,6 +216,38 @@ def test_a_path_that_units_cannot_carry_is_refused(tmp_path, host):
     with pytest.raises(PreflightFailedError) as caught:
         install_schedule(stack_in(odd), host, yes=True)
     assert "units cannot carry" in caught.value.details[0]
+
+
+@pytest.mark.parametrize("manager", ["systemd", "cron"])
+def test_the_engine_of_this_shell_is_said_and_carried_by_the_runs(stack, host, manager):
+    host.machine.runs_tasks, host.machine.environment = manager, {"DOCKER_HOST": ROOTLESS}
+    assert install_schedule(stack, host, yes=True).state == INSTALLED
+    text = "".join(path.read_text() for path in units.SYSTEMD_FOLDER.iterdir() if path.suffix == ".service")
+    text += "".join(path.read_text() for path in units.CRON_FOLDER.iterdir())
+    assert text.count("DOCKER_HOST=") == 3
+    assert f"the runs speak to the engine of DOCKER_HOST={ROOTLESS}" in host.reporter.notes
+
+
+@pytest.mark.parametrize("manager", ["systemd", "cron"])
+@pytest.mark.parametrize(("then", "now"), [({}, OTHER), (OTHER, {})])
+def test_runs_that_speak_to_another_engine_than_this_shell_are_a_failure(stack, host, manager, then, now):
+    host.machine.runs_tasks, host.machine.environment = manager, then
+    install_schedule(stack, host, yes=True)
+    assert scheduled_checks(stack, host)[0].outcome is Outcome.PASS
+    host.machine.environment = now
+    check = scheduled_checks(stack, host)[0]
+    assert check.outcome is Outcome.FAIL
+    assert check.seen.startswith(ELSEWHERE)
+    assert "DOCKER_HOST=unix:///r.sock" in check.seen
+    assert "no DOCKER_HOST" in check.seen
+    install_schedule(stack, host, yes=True)
+    assert scheduled_checks(stack, host)[0].outcome is Outcome.PASS
+
+
+def test_a_schedule_can_be_removed_where_no_engine_answers(stack, host):
+    install_schedule(stack, host, yes=True)
+    host.processes.on("docker version", code=1)
+    assert install_schedule(stack, host, remove=True, yes=True).state == NOT_INSTALLED
 
 
 def test_a_file_of_somebody_else_is_left_alone(stack, host):

@@ -9,7 +9,7 @@ import pytest
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError
 from chatwoot_ops.operations.digests import read_digest
 from chatwoot_ops.operations.plain_sql import plain_sql
-from chatwoot_ops.operations.staging import foreign_owners, form_of, load, read_staged, start_cluster
+from chatwoot_ops.operations.staging import form_of, load, read_staged, start_cluster
 from fakes import SPOKEN
 from keeping import well_keeping
 from sets import BLOBS, DATA, digest_lines
@@ -182,9 +182,11 @@ def test_a_session_that_ends_too_early_is_an_error(stack, keeping):
 
 
 @pytest.mark.parametrize("count", [0, 3])
-def test_tables_of_another_owner_are_counted(stack, keeping, count):
+def test_tables_of_another_owner_are_counted_once_a_dump_is_loaded(stack, keeping, tmp_path, count):
+    dump = tmp_path / "x.dump"
+    dump.write_bytes(b"PGDMP")
     keeping.processes.on("r.rolname <>", f"[{count}]\n")
-    assert foreign_owners(stack, keeping, "op1") == count
+    assert load(stack, keeping, "op1", dump) == count
 
 
 def test_a_digest_is_read_to_its_end_and_whatever_is_no_answer_is_passed_over():

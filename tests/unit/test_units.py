@@ -6,9 +6,10 @@ import pytest
 
 from chatwoot_ops.model import units
 from chatwoot_ops.model.timetable import parse_times
-from chatwoot_ops.model.units import CRON, MARK, SYSTEMD, Runner, all_files, files_for
+from chatwoot_ops.model.units import CRON, MARK, SYSTEMD, Runner, all_files, engine_in, files_for
 
 RUNNER = Runner("chatwoot", "/srv/chatwoot ops", "ada", "", "an-instance")
+ENGINE = {"DOCKER_HOST": "unix:///run/user/1000/docker.sock", "DOCKER_CONFIG": "/srv/ada docker"}
 TIMES = {"backup": parse_times("daily 02:30"), "prune": parse_times("weekly sun 05:30")}
 SERVICE = f"""{MARK}
 [Unit]
@@ -86,6 +87,26 @@ def test_settings_that_are_not_the_usual_ones_are_named():
     assert " && CHATWOOT_ENV_FILE='/srv/other stack/.env' scripts/bootstrap " in cron
 
 
+def test_the_runs_find_the_engine_of_the_shell_that_installed_them():
+    runner = Runner("other", "/srv/x", "ada", "/srv/o/.env", "i", {"DOCKER_HOST": "unix:///run/user/1000/docker.sock"})
+    service = files_for(SYSTEMD, runner, TIMES)[Path("/etc/systemd/system/other-ops-backup.service")]
+    assert (
+        '\nEnvironment="CHATWOOT_ENV_FILE=/srv/o/.env"\nEnvironment="DOCKER_HOST=unix:///run/user/1000/docker.sock"\n'
+        in service
+    )
+    (cron,) = files_for(CRON, runner, TIMES).values()
+    carried = "CHATWOOT_ENV_FILE='/srv/o/.env' DOCKER_HOST='unix:///run/user/1000/docker.sock'"
+    assert cron.count(f" && {carried} scripts/bootstrap ") == 2
+
+
+@pytest.mark.parametrize("manager", [SYSTEMD, CRON])
+@pytest.mark.parametrize("engine", [{}, ENGINE, {"DOCKER_CONTEXT": "rootless"}])
+def test_the_engine_is_read_back_from_what_was_written(manager, engine):
+    files = files_for(manager, Runner("p", "/srv/x", "ada", "/srv/o/.env", "i", engine), TIMES)
+    assert [engine_in(text) for path, text in files.items() if path.suffix != ".timer"] in ([engine], [engine] * 2)
+    assert all(not engine_in(text) for path, text in files.items() if path.suffix == ".timer")
+
+
 def test_cron_would_not_read_a_file_with_a_dot_in_its_name():
     assert Runner("a.b", "/x", "ada", "", "i").cron_file.name == "a_b-ops"
 
@@ -93,12 +114,13 @@ def test_cron_would_not_read_a_file_with_a_dot_in_its_name():
 @pytest.mark.parametrize("sign", ["%", "$", "'", '"', "\\", "\n", ";", "`", "#"])
 def test_a_path_with_a_sign_that_units_or_cron_read_otherwise_is_found(sign):
     odd = f"/srv/a{sign}b"
-    assert Runner("p", odd, "ada", "", "i").odd_paths == (odd,)
-    assert Runner("p", "/srv/x", "ada", odd, "i").odd_paths == (odd,)
+    assert Runner("p", odd, "ada", "", "i").odd_values == (odd,)
+    assert Runner("p", "/srv/x", "ada", odd, "i").odd_values == (odd,)
+    assert Runner("p", "/srv/x", "ada", "", "i", {"DOCKER_HOST": odd}).odd_values == (odd,)
 
 
 def test_usual_paths_are_not_odd():
-    assert Runner("p", "/srv/Ügyfél szolgálat/a_b-c.d", "ada", "/srv/x/.env", "i").odd_paths == ()
+    assert Runner("p", "/srv/Ügyfél szolgálat/a_b-c.d", "ada", "/srv/x/.env", "i", ENGINE).odd_values == ()
 
 
 def test_every_file_that_is_written_is_known_as_one_that_may_be_ours():

@@ -22,6 +22,7 @@ from chatwoot_ops.errors import (
     StackLockedError,
 )
 from chatwoot_ops.model import remote_wal
+from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.remote_wal import parse_list, to_json
 from chatwoot_ops.operations import wal_push
 from chatwoot_ops.operations.changing import store_of
@@ -36,14 +37,11 @@ from chatwoot_ops.operations.wal import _not_needed, read_chains
 from fake_s3 import failing
 from fakes import fake_host
 from killed import KilledError
-from nightly import ONE_ONLY
 from off_site import REMOTE
 from sets import CLUSTER, sealed, sealed_physical
-from wal_world import SIZE, Archive, brought, content, segment, where
+from wal_world import FOLDER, SETTINGS, SIZE, Archive, brought, content, segment, where
 from world import INSTANCE, SLOT, place_in, stack_in
 
-FOLDER = f"chatwoot/{INSTANCE}/wal/{SLOT}"
-SETTINGS = {**REMOTE, "WAL_ARCHIVE": "async", "CHATWOOT_RELEASE": "v4.15.1-ce", **ONE_ONLY}
 MOMENT = "2026-11-24 08:00:30+00"
 
 
@@ -85,7 +83,7 @@ def test_a_push_brings_the_finished_segments_since_its_set_and_says_what_is_left
     result = push(stack, host)
     assert there(s3) == [f"{segment(2)}.gz", f"{segment(3)}.gz", "segments.json"]
     assert (result.wal.segments, result.wal.until) == (2, "2026-11-24T07:59:52.500000+00:00")
-    assert "The segment that is being written is left out." in pushed(result)[-2]
+    assert "What is written from now on is not." in pushed(result)[-2]
     assert listed(s3).chain.segments == (segment(2), segment(3))
     assert not list(stack.state_folder.glob("wal-going-*"))
     assert [each.manifest.name for each in list_remote(stack, host).sets] == [read_set(base).manifest.name]
@@ -100,6 +98,31 @@ def test_what_is_there_is_not_sent_again_and_what_was_finished_since_is_added(st
     sent = [given["Key"].rpartition("/")[2] for given in s3.did("put_object")]
     assert sent == [f"{segment(4)}.gz", "segments.json"]
     assert push_archive(stack, host).segments == 0
+
+
+def test_what_is_being_written_is_finished_first_so_that_a_quiet_day_is_off_site_too(stack, base, host, archive, s3):
+    def finish(_):
+        archive.files[SLOT, segment(5)] = content(5)
+        archive.partial = segment(5)
+        return Finished(0, json.dumps([segment(4)]), "")
+
+    host.processes.on_call("pg_switch_wal", finish)
+    push(stack, host)
+    assert there(s3) == [f"{segment(number)}.gz" for number in (2, 3, 4)] + ["segments.json"]
+
+
+def test_a_segment_that_never_reaches_the_archive_is_said_and_the_others_go(stack, base, host, archive, s3):
+    host.processes.on("pg_switch_wal", json.dumps([segment(4)]))
+    push(stack, host)
+    assert there(s3) == [f"{segment(2)}.gz", f"{segment(3)}.gz", "segments.json"]
+    assert f"The WAL segment {segment(4)} did not reach the archive. Type 'invoke doctor'." in host.reporter.notes
+
+
+def test_where_the_database_does_not_answer_what_is_finished_goes_all_the_same(stack, base, host, archive, s3):
+    host.processes.on("pg_switch_wal", code=1, stderr="the server is gone")
+    push(stack, host)
+    assert there(s3) == [f"{segment(2)}.gz", f"{segment(3)}.gz", "segments.json"]
+    assert any("could not be finished" in note for note in host.reporter.notes)
 
 
 def test_without_a_set_there_that_goes_on_with_it_no_wal_is_brought(stack, base, host, archive, s3):

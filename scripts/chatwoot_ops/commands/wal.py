@@ -38,6 +38,8 @@ SELECT json_build_object(
     FROM pg_stat_replication JOIN pg_replication_slots ON active_pid = pid
     WHERE starts_with(slot_name, 'chatwoot_wal_')));
 """
+# At the boundary of two segments the name is that of the one before; where nothing was written it ends none.
+FINISH = "SELECT json_build_array(pg_walfile_name(pg_switch_wal()));"
 DROP_SLOTS = """
 SELECT json_build_array(count(pg_drop_replication_slot(slot_name)))
 FROM pg_replication_slots WHERE starts_with(slot_name, 'chatwoot_wal_') AND NOT active;

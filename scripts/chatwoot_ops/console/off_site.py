@@ -26,7 +26,7 @@ def wal_pushed(result: WalPushed) -> list[str]:
     if not result.until:
         return ["No WAL is off-site: no physical set there goes on with it. Type 'invoke backup --kind physical'."]
     brought = f"{result.segments} segments of WAL were brought in {show_size(result.sent)}"
-    return [f"{brought}; it is there up to {result.until}. The segment that is being written is left out."]
+    return [f"{brought}; it is there up to {result.until}. What is written from now on is not."]
 
 
 def pushed_all(result: PushedAll) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatwoot_ops.model.timetable import JITTER_MINUTES, Times, cron_fields, jitter, on_calendar
@@ -11,24 +12,36 @@ from chatwoot_ops.model.timetable import JITTER_MINUTES, Times, cron_fields, jit
 SYSTEMD, CRON = "systemd", "cron"
 SYSTEMD_FOLDER, CRON_FOLDER = Path("/etc/systemd/system"), Path("/etc/cron.d")
 MARK = "# Written by 'invoke schedule --install'; change .env and run it again."
+# What decides which engine the Docker client of a shell speaks to; the context in use lies in the owner's own folder.
+ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+_CARRIED = re.compile(rf"""\b({"|".join(ENGINE_VARIABLES)})='?([^'"\n]+)""")
 # systemd and cron each have their own meaning for %, $, quotes and backslashes.
 _PLAIN = re.compile(r"[\w./@+,:=~ -]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Who runs what: the project, the checkout's folder and owner, and the settings file unless it is the usual one."""
+    """Who runs what: the project, the checkout's folder and owner, and the settings file unless it is the usual one.
+
+    `engine` are the variables of the shell that say which engine its Docker client speaks to.
+    """
 
     project: str
     folder: str
     owner: str
     env_file: str
     instance: str
+    engine: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def odd_paths(self) -> tuple[str, ...]:
-        """Paths that cannot stand in a unit or a cron file as they are."""
-        return tuple(path for path in (self.folder, self.env_file) if path and not _PLAIN.fullmatch(path))
+    def variables(self) -> dict[str, str]:
+        """What each run finds in its environment."""
+        return {**({"CHATWOOT_ENV_FILE": self.env_file} if self.env_file else {}), **self.engine}
+
+    @property
+    def odd_values(self) -> tuple[str, ...]:
+        """Paths and values that cannot stand in a unit or a cron file as they are."""
+        return tuple(each for each in (self.folder, *self.variables.values()) if not _PLAIN.fullmatch(each))
 
     def name(self, task: str) -> str:
         """The name of a task's units, without what follows the dot."""
@@ -46,6 +59,11 @@ def all_files(runner: Runner, tasks: tuple[str, ...]) -> tuple[Path, ...]:
     return (*units, runner.cron_file)
 
 
+def engine_in(text: str) -> dict[str, str]:
+    """The variables of the engine that a service or the cron file carries."""
+    return dict(_CARRIED.findall(text))
+
+
 def files_for(manager: str, runner: Runner, timetable: dict[str, Times]) -> dict[Path, str]:
     """What is to be written, by path; nothing where no task is scheduled."""
     if manager == CRON:
@@ -58,7 +76,7 @@ def files_for(manager: str, runner: Runner, timetable: dict[str, Times]) -> dict
 
 
 def _service(runner: Runner, task: str) -> str:
-    environment = f'Environment="CHATWOOT_ENV_FILE={runner.env_file}"\n' if runner.env_file else ""
+    environment = "".join(f'Environment="{name}={value}"\n' for name, value in runner.variables.items())
     # KillMode: the task itself ends what it has started, as after Ctrl-C.
     return f"""{MARK}
 [Unit]
@@ -94,7 +112,7 @@ WantedBy=timers.target
 
 
 def _cron(runner: Runner, timetable: dict[str, Times]) -> str:
-    environment = f"CHATWOOT_ENV_FILE='{runner.env_file}' " if runner.env_file else ""
+    environment = "".join(f"{name}='{value}' " for name, value in runner.variables.items())
     lines = []
     for task, times in timetable.items():
         when = cron_fields(times, jitter(times, runner.instance, task))

@@ -13,6 +13,7 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.ages import age_check
 from chatwoot_ops.operations.known import Known
 from chatwoot_ops.operations.off_site_checks import off_site_checks
+from chatwoot_ops.operations.wal_off_site import noted_wal_checks
 from chatwoot_ops.operations.watching import scheduled_checks
 
 BACKUP_AGE, DRILL_AGE, RESTORE_TIME = "backup age", "drill age", "restore time"
@@ -22,14 +23,15 @@ Ask = Callable[[Stack, Host, Known, str], Check]
 
 
 def budget_checks(stack: Stack, host: Host, known: Known) -> tuple[Check, ...]:
-    """The three budgets, the copies off-site, the schedule and its tasks. What cannot be read is a failure."""
+    """The budgets, the copies and the WAL off-site, the schedule and its tasks. What cannot be read is a failure."""
     budgets: tuple[tuple[str, str, Ask], ...] = (
         (BACKUP_AGE, "BACKUP_MAX_AGE", _backup_age),
         (DRILL_AGE, "DRILL_MAX_AGE", _drill_age),
         (RESTORE_TIME, "RESTORE_TIME_TARGET", _restore_time),
     )
     kept = tuple(_budget(stack, host, known, *each) for each in budgets)
-    return (*kept, *off_site_checks(stack, host, known), *scheduled_checks(stack, host))
+    off_site = (*off_site_checks(stack, host, known), *noted_wal_checks(stack, host))
+    return (*kept, *off_site, *scheduled_checks(stack, host))
 
 
 def _budget(  # noqa: PLR0917 - a row of the table above

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import BackupSetInvalidError
@@ -15,7 +17,6 @@ from chatwoot_ops.operations.lost_files import PlacedFiles, ask_staged, lost_in_
 from chatwoot_ops.operations.source import Source
 from chatwoot_ops.operations.staging import (
     Staged,
-    foreign_owners,
     load,
     read_plan,
     read_staged,
@@ -34,19 +35,19 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
     Indexes that take long are left for when it serves; not where migrations follow, which may name any index.
     Raises BackupSetInvalidError naming every way in which it does not.
     """
-    operation = change.opening.id
+    operation, known = change.opening.id, versions_of_image(stack, host)
     change.step("stage", "Making a cluster beside the one that serves", cluster=cluster, operation=operation)
     if source.physical:
         staged = unpack_cluster(stack, host, source, change, cluster)
     else:
         staged = _load_dump(stack, host, source, change, cluster, early=not migrate)
     problems = (
-        *_problems(source, staged, foreign_owners(stack, host, operation)),
+        *_problems(source, staged),
         *key_problems(staged.samples, stack.settings.values),
     )
     if problems:
         raise BackupSetInvalidError("The new cluster is not what the source promises", details=problems)
-    _require_release(stack, host, staged, migrate=migrate)
+    _require_release(known, staged, migrate=migrate)
     refuse_lost(lost_in_set(source, staged), lambda keys: ask_staged(stack, host, operation, keys))
     anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
     host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
@@ -62,13 +63,14 @@ def _load_dump(stack: Stack, host: Host, source: Source, change: Change, cluster
     start_cluster(stack, host, operation, cluster, source.dump.parent)
     change.step("load", "Loading the dump")
     plan = read_plan(stack, host, operation, source.dump, early=early)
-    load(stack, host, operation, source.dump, plan.use_list)
+    foreign = load(stack, host, operation, source.dump, plan.use_list)
     change.step("prove", "Proving the new cluster")
-    return with_indexes(stack, host, operation, read_staged(stack, host, operation), plan)
+    staged = replace(read_staged(stack, host, operation), foreign=foreign)
+    return with_indexes(stack, host, operation, staged, plan)
 
 
-def _problems(source: Source, staged: Staged, foreign: int) -> tuple[str, ...]:
-    found = [f"{foreign} tables or sequences do not belong to Chatwoot's role"] if foreign else []
+def _problems(source: Source, staged: Staged) -> tuple[str, ...]:
+    found = [f"{staged.foreign} tables or sequences do not belong to Chatwoot's role"] if staged.foreign else []
     found += staged.index_problems
     wanted = source.set.manifest.data if source.set else source.promised
     if wanted is not None:
@@ -78,8 +80,8 @@ def _problems(source: Source, staged: Staged, foreign: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _require_release(stack: Stack, host: Host, staged: Staged, *, migrate: bool) -> None:
-    known, there = versions_of_image(stack, host), set(staged.data.migrations)
+def _require_release(known: frozenset[str], staged: Staged, *, migrate: bool) -> None:
+    there = set(staged.data.migrations)
     newer, lacking = sorted(there - known), sorted(known - there)
     if newer:
         text = f"The data is of a newer release than the image: {len(newer)} migrations are unknown to it"

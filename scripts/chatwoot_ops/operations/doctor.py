@@ -19,6 +19,7 @@ from chatwoot_ops.operations.probes.asking import asked
 from chatwoot_ops.operations.secrets import check_secrets
 from chatwoot_ops.operations.smoke import smoke
 from chatwoot_ops.operations.status import cut_off
+from chatwoot_ops.operations.wal_off_site import remote_wal_checks
 
 
 def doctor(place: Place, host: Host) -> tuple[Check, ...]:
@@ -38,7 +39,8 @@ def doctor(place: Place, host: Host) -> tuple[Check, ...]:
     checks = (*checks, recipients_check(stack), keys_check(stack, host), *budget_checks(stack, host, look_at(stack)))
     archive = asked("WAL archive", lambda: wal.archive(stack, host), "Type 'invoke status', then 'invoke up'")
     stored = asked(files.CHECK, lambda: files.stored(stack, host), "Type 'invoke status', then 'invoke up'")
-    return (*checks, *remote_checks(stack, host), *smoke(stack, host, quick=True), *stored, *archive)
+    checks = (*checks, *remote_checks(stack, host), *remote_wal_checks(stack, host))
+    return (*checks, *smoke(stack, host, quick=True), *stored, *archive)
 
 
 def _cut_off(stack: Stack, host: Host) -> Check:

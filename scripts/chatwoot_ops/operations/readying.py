@@ -8,13 +8,13 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.images import get_images
 from chatwoot_ops.operations.preflight import require
-from chatwoot_ops.operations.volumes import create_volume, look_into, mark_volume, volume_checks
+from chatwoot_ops.operations.volumes import create_volume, is_there, mark_volume, volume_checks
 
 
 def make_ready(stack: Stack, host: Host, change: Change) -> None:
     """Network, images and volumes, where a machine has none yet; what is there is left alone."""
     network = stack.settings["CHATWOOT_NETWORK"]
-    absent = [service for service in stack.volumes if not look_into(stack, host, service).exists]
+    absent = [service for service in stack.volumes if not is_there(stack, host, service)]
     no_network = host.processes.try_run(docker.network(network)).code != 0
     if not absent and not no_network:
         require(volume_checks(stack, host, empty_is_well=True))

@@ -13,10 +13,11 @@ from chatwoot_ops.commands.schedule import TASKS, setting_of
 from chatwoot_ops.errors import PreflightFailedError
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.timetable import JITTER_MINUTES, Times, jitter, next_runs, parse_times
-from chatwoot_ops.model.units import CRON, MARK, Runner, all_files, files_for
+from chatwoot_ops.model.units import CRON, ENGINE_VARIABLES, MARK, Runner, all_files, engine_in, files_for
 
 SHOWN_RUNS = 3
 INSTALLED, NOT_INSTALLED, DIFFERS = "installed", "not installed", "differs from .env, install it again"
+ELSEWHERE = "speaks to another engine than this shell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ def times_of(stack: Stack) -> dict[str, Times]:
 
 
 def runner_of(stack: Stack, host: Host) -> Runner:
-    """Who runs the tasks: the owner of the checkout, in its folder."""
+    """Who runs the tasks: the owner of the checkout, in its folder, with the engine of this shell."""
     folder, usual = stack.compose_folder.parents[2], stack.compose_folder / ".env"
     env_file = "" if stack.env_file == usual else str(stack.env_file)
     owner, instance = host.machine.owner(folder), stack.settings["CHATWOOT_INSTANCE_ID"]
-    return Runner(stack.project, str(folder), owner, env_file, instance)
+    return Runner(stack.project, str(folder), owner, env_file, instance, host.machine.variables(ENGINE_VARIABLES))
 
 
 def wanted_files(stack: Stack, host: Host) -> dict[Path, str]:
@@ -84,7 +85,23 @@ def state_of(stack: Stack, host: Host) -> str:
     present = present_files(stack, host)
     if not present:
         return NOT_INSTALLED
-    return INSTALLED if present == wanted_files(stack, host) else DIFFERS
+    if present == wanted_files(stack, host):
+        return INSTALLED
+    return ELSEWHERE if other_engine(stack, host, present) else DIFFERS
+
+
+def other_engine(stack: Stack, host: Host, present: Mapping[Path, str]) -> str:
+    """How the engine of the installed runs is said to be another one than this shell's, "" where it is not."""
+    here = dict(runner_of(stack, host).engine)
+    # A timer starts nothing by itself and carries no variable.
+    carried = [engine_in(text) for path, text in present.items() if path.suffix != ".timer"]
+    others = [each for each in carried if each != here]
+    return f"its runs have {show_engine(others[0])}, this shell has {show_engine(here)}" if others else ""
+
+
+def show_engine(variables: Mapping[str, str]) -> str:
+    """The variables as they would be typed."""
+    return " ".join(f"{name}={value}" for name, value in variables.items()) or "no DOCKER_HOST"
 
 
 def show_schedule(stack: Stack, host: Host, changes: tuple[str, ...] = ()) -> Schedule:

@@ -10,11 +10,20 @@ from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.run_notes import RunNotes
 from chatwoot_ops.commands import schedule as commands
 from chatwoot_ops.errors import ConfirmationMissingError, PreflightFailedError, SettingsInvalidError
+from chatwoot_ops.model.check import failures
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.units import SYSTEMD, all_files
 from chatwoot_ops.operations.changing import Change, changing
-from chatwoot_ops.operations.schedule import Schedule, present_files, runner_of, show_schedule, wanted_files
+from chatwoot_ops.operations.preflight import engine_check
+from chatwoot_ops.operations.schedule import (
+    Schedule,
+    present_files,
+    runner_of,
+    show_engine,
+    show_schedule,
+    wanted_files,
+)
 
 ROOT = "root"
 Files = Mapping[Path, str]
@@ -62,7 +71,7 @@ def install_schedule(
     _require_able(stack, host, remove=remove)
     changes = _changes(wanted, present)
     if resume is None:
-        _confirm(host, changes, yes=yes)
+        _confirm(stack, host, changes, yes=yes)
     with changing(stack, host, "schedule", {"remove": remove}, resume=resume) as change:
         before = change.resumed_facts("write-schedule").get(
             "before", {str(path): text for path, text in present.items()}
@@ -83,13 +92,16 @@ def undo_schedule(stack: Stack, host: Host, journal: Journal) -> None:
 
 def _require_able(stack: Stack, host: Host, *, remove: bool) -> None:
     runner, account = runner_of(stack, host), host.machine.account()
-    problems = [f"a path has signs that units cannot carry: {path}" for path in runner.odd_paths if not remove]
+    problems = [f"it has signs that units cannot carry: {each}" for each in runner.odd_values if not remove]
     if account != runner.owner:
         problems.append(f"the checkout belongs to {runner.owner}, this runs as {account}: run it as {runner.owner}")
     if not remove and not host.machine.scheduler():
         problems.append("neither systemd nor cron is here: apt-get install cron")
     if host.processes.try_run(commands.may_become_root(_sudo(host))).code != 0:
         problems.append("sudo asks for a password: type 'sudo -v', then run this again")
+    # The runs get the engine of this shell: one that does not answer here would not answer them.
+    engine = () if remove else failures((engine_check(host),))
+    problems.extend(f"{show_engine(runner.engine)}: {check.seen}: {check.remedy}" for check in engine)
     if problems:
         remedy = "Nothing was changed. 'invoke schedule' shows the files, which can be installed by hand."
         raise PreflightFailedError("The schedule cannot be installed", details=tuple(problems), remedy=remedy)
@@ -109,8 +121,10 @@ def _timers(files: Iterable[Path]) -> tuple[str, ...]:
     return tuple(path.name for path in files if path.suffix == ".timer")
 
 
-def _confirm(host: Host, changes: tuple[str, ...], *, yes: bool) -> None:
-    for line in changes:
+def _confirm(stack: Stack, host: Host, changes: tuple[str, ...], *, yes: bool) -> None:
+    engine = runner_of(stack, host).engine
+    carried = (f"the runs speak to the engine of {show_engine(engine)}",) if engine else ()
+    for line in (*changes, *carried):
         host.reporter.note(line)
     if changes and not yes and not host.reporter.confirm("Do this as root?"):
         raise ConfirmationMissingError("The schedule was not confirmed", remedy="Add --yes. Nothing was changed.")

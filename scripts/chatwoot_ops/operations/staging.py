@@ -38,8 +38,6 @@ FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
 SELECT format('ALTER TYPE public.%I OWNER TO %I', t.typname, :'role')
 FROM pg_type t WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e') \\gexec
-"""
-_FOREIGN_OWNERS = """
 SELECT json_build_array(count(*)) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S') AND r.rolname <> :'role'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e');
@@ -50,6 +48,7 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S') AND r.
 class Staged:
     """What the new cluster holds: its digest, its encrypted samples, and its rows of stored files.
 
+    `foreign` are tables and sequences that do not belong to Chatwoot's role though they were given to it.
     `recent` are keys of rows that were written while a physical set was taken: their files may not be in it.
     `indexes` are those of the dump where some are built later, `high` the highest row numbers then, and
     `index_problems` says how the others differ from the dump's.
@@ -58,6 +57,7 @@ class Staged:
     data: DataDigest
     samples: list[tuple[str, str]]
     blobs: dict[str, tuple[int, str]]
+    foreign: int = 0
     recent: frozenset[str] = frozenset()
     indexes: Mapping[str, str] = field(default_factory=dict)
     high: Mapping[str, int] = field(default_factory=dict)
@@ -100,8 +100,11 @@ def read_plan(stack: Stack, host: Host, operation: str, dump: Path, *, early: bo
     return found if early else replace(found, late=(), use_list="")
 
 
-def load(stack: Stack, host: Host, operation: str, dump: Path, use_list: str = "") -> None:
-    """Loads a dump of any form: custom, directory, plain SQL, each of them gzipped or not."""
+def load(stack: Stack, host: Host, operation: str, dump: Path, use_list: str = "") -> int:
+    """Loads a dump of any form: custom, directory, plain SQL, each of them gzipped or not.
+
+    Returns how many tables and sequences do not belong to Chatwoot's role then.
+    """
     if form_of(dump) == "plain":
         host.processes.feed(staging.session(stack, operation), plain_sql(read_unpacked(dump)))
     elif dump.is_file() and is_gzipped(dump):
@@ -109,16 +112,25 @@ def load(stack: Stack, host: Host, operation: str, dump: Path, use_list: str = "
         host.processes.feed(staging.load_from_pipe(stack, operation), read_unpacked(dump))
     else:
         host.processes.run(staging.load(stack, operation, dump.name, use_list))
-    give_to_role(stack, host, operation)
+    purpose = "Giving the tables to Chatwoot's role"
+    said = host.processes.run(staging.ask(stack, operation, owners_sql(stack), purpose=purpose)).stdout
     host.processes.run(staging.ask(stack, operation, "ANALYZE;", purpose="Counting the rows for the planner"))
+    return foreign_in(said.strip())
 
 
-def give_to_role(stack: Stack, host: Host, operation: str) -> None:
-    """Makes Chatwoot's role the owner of all that it works with: a superuser's hand may have made some of it."""
+def owners_sql(stack: Stack) -> str:
+    """What makes Chatwoot's role the owner of all that it works with: a superuser's hand may have made some of it.
+
+    Its answer, for `foreign_in`, is how many tables and sequences are somebody else's still.
+    """
     role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
-    host.processes.run(
-        staging.ask(stack, operation, f"\\set role '{role}'\n{_OWNERS}", purpose="Giving the tables to Chatwoot's role")
-    )
+    return f"\\set role '{role}'\n{_OWNERS}"
+
+
+def foreign_in(line: str) -> int:
+    """The answer of `owners_sql`."""
+    row: list[int] = json.loads(line)
+    return row[0]
 
 
 def form_of(dump: Path) -> str:
@@ -160,15 +172,3 @@ def with_indexes(stack: Stack, host: Host, operation: str, staged: Staged, loade
     there, wanted, late = read_catalog(catalog), loaded.indexes, loaded.late
     problems = (*differences(wanted, there, late=late), *surplus(wanted, there, late=late))
     return replace(staged, indexes=wanted if late else {}, high=json.loads(high), index_problems=problems)
-
-
-def _row(line: str) -> list[object]:
-    row: list[object] = json.loads(line)
-    return row
-
-
-def foreign_owners(stack: Stack, host: Host, operation: str) -> int:
-    """How many tables and sequences do not belong to Chatwoot's role."""
-    role = stack.settings["POSTGRES_USERNAME"].replace("'", "''")
-    text = host.processes.run(staging.ask(stack, operation, f"\\set role '{role}'\n{_FOREIGN_OWNERS}")).stdout
-    return int(str(_row(text.strip())[0]))

@@ -39,13 +39,18 @@ class VolumeState:
     image_major: str = ""
 
 
+def is_there(stack: Stack, host: Host, service: str) -> bool:
+    """Whether the engine has a service's volume."""
+    return host.processes.try_run(docker.volume(stack.volumes[service])).code == 0
+
+
 def look_into(stack: Stack, host: Host, service: str) -> VolumeState:
     """The state of a service's volume.
 
     Raises CommandFailedError when it exists and cannot be looked into.
     """
     name = stack.volumes[service]
-    if host.processes.try_run(docker.volume(name)).code != 0:
+    if not is_there(stack, host, service):
         return VolumeState(name, exists=False)
     text = host.processes.run(docker.in_volume(stack.images[DATABASE], name, _LOOK)).stdout
     facts = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)

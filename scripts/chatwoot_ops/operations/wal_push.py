@@ -19,12 +19,15 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.wal import Chain, number, position
 from chatwoot_ops.operations.backup_sets import store_of
 from chatwoot_ops.operations.changing import Change
+from chatwoot_ops.operations.database import ask_database
 from chatwoot_ops.operations.encryption import encryption_of
 from chatwoot_ops.operations.remote import Bucket
 from chatwoot_ops.operations.remote_chains import belongs, chain_there, folder_of, write_list
 from chatwoot_ops.operations.wal import read_chains
 
 WORK = "wal-going-"
+# The receiver has a segment as soon as it is written, and renames it.
+FINISHED_WITHIN_SECONDS = 20
 # So many are lost to a kill, and sent again.
 AT_ONCE = 16
 
@@ -55,9 +58,9 @@ class _Way:
 
 
 def push_wal(stack: Stack, host: Host, change: Change, bucket: Bucket) -> WalPushed:
-    """Brings each finished segment off-site that a set there goes on with; the one that is being written is left out.
+    """Brings each segment off-site that a set there goes on with; the one that is being written is finished first.
 
-    Raises BackupFailedError; what was brought before stays there, and the archive here is not touched.
+    Raises BackupFailedError; what was brought before stays there, and nothing in the archive here is changed.
     """
     if not stack.archives:
         return WalPushed()
@@ -65,13 +68,35 @@ def push_wal(stack: Stack, host: Host, change: Change, bucket: Bucket) -> WalPus
     drop_work(stack)
     way = _Way(stack, host, change, bucket, stack.state_folder / f"{WORK}{change.opening.id}")
     try:
-        brought = [_bring(way, chain) for chain in read_chains(stack, host)]
+        brought = [_bring(way, chain) for chain in _chains(stack, host)]
     except (OSError, OpsError) as error:
         raise _not_off_site(error) from error
     finally:
         drop_work(stack)
     there = max((each.until for each in brought), default="")
     return WalPushed(sum(each.segments for each in brought), sum(each.sent for each in brought), there)
+
+
+def _chains(stack: Stack, host: Host) -> tuple[Chain, ...]:
+    """The chains once what was written until now is finished; where it is not, that is said and the rest goes.
+
+    A quiet day else fills no segment, and all of it would be here alone.
+    """
+    seen: list[tuple[Chain, ...]] = []
+
+    def has(segment: str) -> bool:
+        # An older chain may have a segment of this name, of another cluster.
+        seen.append(read_chains(stack, host))
+        return any(segment in chain.written for chain in seen[-1][-1:])
+
+    try:
+        segment = str(ask_database(stack, host, commands.FINISH, purpose="Finishing the WAL segment")[0])
+    except CommandFailedError as error:
+        host.reporter.note(f"The WAL segment that is being written could not be finished: {error.message}")
+        return read_chains(stack, host)
+    if not host.clock.wait_until(lambda: has(segment), timeout=FINISHED_WITHIN_SECONDS):
+        host.reporter.note(f"The WAL segment {segment} did not reach the archive. Type 'invoke doctor'.")
+    return seen[-1]
 
 
 def _not_off_site(error: OSError | OpsError) -> BackupFailedError:
@@ -86,34 +111,37 @@ def drop_work(stack: Stack) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(way: _Way, chain: Chain) -> str:
+def start_there(stack: Stack, url: str, chain: Chain) -> str:
     """Where the oldest set begins that is off-site and goes on with this chain, "" where none is: it needs no WAL."""
-    url = way.bucket.remote.url
-    sets = [each.manifest for each in store_of(way.stack).sets() if each.lies_at(url) and belongs(each.manifest, chain)]
+    sets = [each.manifest for each in store_of(stack).sets() if each.lies_at(url) and belongs(each.manifest, chain)]
     return min((each.cluster.start_lsn for each in sets if each.cluster), key=position, default="")
 
 
-def _lacking(chain: Chain, there: tuple[str, ...], start: str) -> list[str]:
+def finished(chain: Chain) -> list[str]:
+    """The segments that nothing is written into any more."""
+    return [each for each in chain.segments if each in chain.written]
+
+
+def lacking(chain: Chain, there: tuple[str, ...], start: str) -> list[str]:
     """The finished segments that are to be brought: since the set, and since the last that is there.
 
     A set that is off-site and no longer here still goes on with what follows on its segments.
     """
     firsts = [number(chain, there[-1]) + 1] if there else []
     firsts += [position(start) // chain.segment_size] if start else []
-    finished = [each for each in chain.segments if each in chain.written and each not in there]
-    return [each for each in finished if firsts and number(chain, each) >= min(firsts)]
+    return [each for each in finished(chain) if each not in there and firsts and number(chain, each) >= min(firsts)]
 
 
 def _bring(way: _Way, chain: Chain) -> WalPushed:
     found = chain_there(way.bucket, way.instance, chain)
-    lacking = _lacking(chain, found.chain.segments, _start(way, chain))
+    missing = lacking(chain, found.chain.segments, start_there(way.stack, way.bucket.remote.url, chain))
     sent = 0
-    for at in range(0, len(lacking), AT_ONCE):
-        way.host.reporter.step(f"Bringing WAL off-site: {at} of {len(lacking)} segments of {chain.name}")
-        new = [_send(way, chain, each) for each in lacking[at : at + AT_ONCE]]
+    for at in range(0, len(missing), AT_ONCE):
+        way.host.reporter.step(f"Bringing WAL off-site: {at} of {len(missing)} segments of {chain.name}")
+        new = [_send(way, chain, each) for each in missing[at : at + AT_ONCE]]
         found = _noted(way, found, new)
         sent += sum(each.size for each in new)
-    return WalPushed(len(lacking), sent, found.chain.received)
+    return WalPushed(len(missing), sent, found.chain.received)
 
 
 def _noted(way: _Way, found: RemoteChain, new: list[Segment]) -> RemoteChain:

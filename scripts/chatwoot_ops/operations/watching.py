@@ -11,8 +11,16 @@ from chatwoot_ops.errors import OpsError
 from chatwoot_ops.model.check import Check, Outcome, failed, passed, warned
 from chatwoot_ops.model.run_note import RunNote, trouble_of
 from chatwoot_ops.model.stack import Stack
-from chatwoot_ops.model.timetable import Times, last_run
-from chatwoot_ops.operations.schedule import DIFFERS, NOT_INSTALLED, state_of, times_of
+from chatwoot_ops.model.timetable import last_run
+from chatwoot_ops.operations.schedule import (
+    DIFFERS,
+    ELSEWHERE,
+    NOT_INSTALLED,
+    other_engine,
+    present_files,
+    state_of,
+    times_of,
+)
 
 # The jitter, a task before it that is still at work, and the hour that a change to summer time can shift.
 LATE = timedelta(hours=2)
@@ -30,6 +38,12 @@ def scheduled_checks(stack: Stack, host: Host) -> tuple[Check, ...]:
     return (_installed(stack, host), *(check for task in times_of(stack) if (check := _check(stack, host, task))))
 
 
+def due_at(stack: Stack, host: Host, task: str) -> datetime:
+    """When a scheduled task was due last, not counting what may still be late."""
+    late = host.clock.local(host.clock.now() - LATE).replace(tzinfo=None)
+    return host.clock.local(last_run(times_of(stack)[task], late)).astimezone(UTC)
+
+
 def troubles(stack: Stack, host: Host, *, but: str) -> tuple[str, ...]:
     """What is wrong with the scheduled tasks, `but` one; empty when all is well."""
     checks = (_check(stack, host, task) for task in times_of(stack) if task != but)
@@ -41,8 +55,11 @@ def _installed(stack: Stack, host: Host) -> Check:
     try:
         state = state_of(stack, host)
         since = RunNotes(stack.state_folder).since()
+        other = other_engine(stack, host, present_files(stack, host)) if state == ELSEWHERE else ""
     except (OpsError, ValueError) as error:
         return failed("schedule", f"could not check: {error}", remedy)
+    if other:
+        return failed("schedule", f"{state}: {other}", f"{remedy} in the shell whose engine is the right one")
     if state == DIFFERS:
         return warned("schedule", state, remedy)
     if since and state == NOT_INSTALLED:
@@ -68,9 +85,7 @@ def _check(stack: Stack, host: Host, task: str) -> Check | None:
 
 
 def _trouble(stack: Stack, host: Host, task: str, note: RunNote | None, since: datetime) -> str:
-    times: Times = times_of(stack)[task]
-    late = host.clock.local(host.clock.now() - LATE).replace(tzinfo=None)
-    due = host.clock.local(last_run(times, late)).astimezone(UTC)
+    due = due_at(stack, host, task)
     at_work = is_held(run_lock(stack, task))
     return trouble_of(note, due, since, now=host.clock.now(), at_work=at_work)
 
