@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from chatwoot_ops.commands.staging import LAST_SECTION
+from chatwoot_ops.operations.indexes import CATALOG
 from fakes import FakeSession
-from keeping import COUNTS, finished
+from keeping import finished
 
 BTREE = "CREATE INDEX by_account ON public.messages USING btree (account_id)"
 UNIQUE = "CREATE UNIQUE INDEX by_token ON public.inboxes USING btree (token)"
@@ -91,10 +92,7 @@ def well_indexes(host, *names, broken=(), staged=("public.by_account", "public.b
     )
     engine.on("--use-list=", "").on_call("pg_get_indexdef", catalog.answer)
     found = json.dumps({name: [ALL[name], True, name] for name in staged})
-    engine.on(
-        "-h 127.0.0.1 -U postgres -d chatwoot_production\nSELECT json_build_object('conv",
-        f"{json.dumps(COUNTS)}\n{found}\n",
-    )
+    engine.on(f"-h 127.0.0.1 -U postgres -d chatwoot_production\n{CATALOG[:30]}", f"{found}\n")
     engine.talk("PGAPPNAME=chatwoot-ops ", lambda: Watcher(catalog))
     engine.talk("PGAPPNAME=chatwoot-ops-indexes", lambda: Builder(catalog))
     engine.on("pg_terminate_backend(pid)", "")

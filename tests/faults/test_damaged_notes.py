@@ -92,14 +92,17 @@ def certificates(stack):
 
 
 @pytest.mark.parametrize("wanted", [SAMPLE, pytest.param(1, marks=pytest.mark.matrix)])
-def test_a_damaged_certificate_keeps_nobody_from_looking(stack, well, wanted):
+def test_a_damaged_certificate_keeps_nobody_from_looking_and_never_says_anything_else(stack, well, wanted):
     path = certificates(stack)
     sealed(stack.backup_folder)
     whole = path.read_bytes()
     before = budget_checks(stack, well, look_at(stack))
+    (known,) = look_at(stack).certificates
     found = damages(whole, "certificate")[::wanted]
     for damage in found:
         path.write_bytes(damage.content)
+        there = look_at(stack)
+        assert there.certificates == (known,) or there.torn == (path.name,), damage.where
         status(stack, well)
         assert len(budget_checks(stack, well, look_at(stack))) == len(before)
     if wanted == 1:

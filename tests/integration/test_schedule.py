@@ -14,6 +14,7 @@ import pytest
 from chatwoot_ops.adapters.clock import Clock
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.adapters.machine import Machine
+from chatwoot_ops.errors import PreflightFailedError
 from chatwoot_ops.model import units
 from chatwoot_ops.model.timetable import next_runs, on_calendar, parse_times
 from chatwoot_ops.model.units import MARK
@@ -57,12 +58,15 @@ def folders(monkeypatch, tmp_path):
 
 @pytest.fixture
 def told(monkeypatch, tmp_path):
-    """A systemctl that notes what it is told."""
+    """A systemctl that notes what it is told, and an engine that answers at an address of its own."""
     programs, file = tmp_path / "programs", tmp_path / "told"
     programs.mkdir()
     file.touch()
     (programs / "systemctl").write_text(f'#!/bin/sh\necho "$*" >>"{file}"\n')
-    (programs / "systemctl").chmod(0o755)
+    (programs / "docker").write_text('#!/bin/sh\ntest "$DOCKER_HOST" = unix:///run/ours.sock && echo 27.5.1\n')
+    for name in ("systemctl", "docker"):
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/ours.sock")
     monkeypatch.setenv("PATH", f"{programs}:{BIN}:{os.environ['PATH']}")
     return file
 
@@ -89,6 +93,8 @@ def test_the_installed_units_pass_systemd_analyze_verify(stack, folders, told):
     assert done.state == INSTALLED
     files = sorted(folders["SYSTEMD_FOLDER"].iterdir())
     assert len(files) == 6
+    services = [path.read_text() for path in files if path.suffix == ".service"]
+    assert all('\nEnvironment="DOCKER_HOST=unix:///run/ours.sock"\n' in text for text in services)
     assert {path.stat().st_mode & 0o777 for path in files} == {0o644}
     judged = analyze("verify", *map(str, files))
     assert (judged.returncode, judged.stdout, judged.stderr) == (0, "", "")
@@ -125,6 +131,14 @@ def test_systemd_is_told_once_the_files_are_there_and_before_they_go(stack, fold
     told.write_text("")
     assert install_schedule(stack, host_of("systemd"), remove=True, yes=True).state == NOT_INSTALLED
     assert told.read_text().splitlines() == [f"disable --now {names}", "daemon-reload"]
+    assert list(folders["SYSTEMD_FOLDER"].iterdir()) == []
+
+
+def test_where_no_engine_answers_nothing_is_installed(stack, folders, told, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/nobodys.sock")
+    with pytest.raises(PreflightFailedError) as caught:
+        install_schedule(stack, host_of("systemd"), yes=True)
+    assert caught.value.details[0].startswith("DOCKER_HOST=unix:///run/nobodys.sock: no engine answers")
     assert list(folders["SYSTEMD_FOLDER"].iterdir()) == []
 
 

@@ -22,7 +22,8 @@ SETTINGS = {
     "DRILL_MAX_AGE": "35d",
     "RESTORE_TIME_TARGET": "30m",
 }
-GOOD = json.loads(to_json(certificate(set="a-set", ended="2026-11-01T06:00:00Z", recovery_seconds=93.2)))
+DRILLED = {"set": "a-set", "ended": "2026-11-01T06:00:00Z", "recovery_seconds": 93.2}
+GOOD = json.loads(to_json(certificate(**DRILLED)))
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def budget_checks(stack, host):
 def drilled(stack, name="one", **changed):
     folder = stack.state_folder / "drills"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps({**GOOD, **changed}))
+    (folder / f"{name}.json").write_text(to_json(certificate(**{**DRILLED, **changed})))
 
 
 def seen(stack, host, name):
@@ -114,6 +115,23 @@ def test_the_last_drill_that_passed_counts_whatever_its_file_is_called(stack, ho
     drilled(stack, "c", ended="2026-11-23T06:00:00Z", passed=False, recovery_seconds=1)
     assert seen(stack, host, "drill age")[1] == "last drill that passed, of a-set, 4 d 2 h old, at most 35d"
     assert seen(stack, host, "restore time") == (Outcome.FAIL, "a-set was back in 30 m 1 s, at most 30m")
+
+
+@pytest.mark.parametrize("edit", [{"ended": "2026-11-24T06:00:00Z"}, {"passed": False}, {"seal": "0" * 64}])
+def test_a_certificate_that_was_edited_counts_for_nothing_and_is_said(stack, host, edit):
+    drilled(stack, "a", ended="2026-11-20T06:00:00Z")
+    (stack.state_folder / "drills/edited.json").write_text(json.dumps({**GOOD, **edit}))
+    for name in ("drill age", "restore time"):
+        assert seen(stack, host, name)[0] is Outcome.FAIL
+    assert look_at(stack).torn == ("edited.json",)
+
+
+def test_a_certificate_of_before_they_had_a_checksum_counts_and_says_so(stack, host):
+    before = {key: value for key, value in GOOD.items() if key != "seal"}
+    drilled(stack, "a", ended="2026-10-01T06:00:00Z")
+    (stack.state_folder / "drills/b.json").write_text(json.dumps({**before, "format": 1}))
+    said = "last drill that passed, of a-set (no checksum: an earlier version made it), 23 d 2 h old, at most 35d"
+    assert seen(stack, host, "drill age") == (Outcome.PASS, said)
 
 
 def test_a_drill_that_is_too_long_ago_fails(stack, host):

@@ -139,3 +139,8 @@ def test_the_page_is_whole_and_needs_nothing_from_anywhere(count):
 def test_without_any_drill_the_page_says_so_and_a_damaged_certificate_is_named():
     assert "No drill was made yet." in drill_page([])
     assert "Cannot be read as a certificate: torn.json" in drill_page([certificate()], ["torn.json"])
+
+
+def test_a_certificate_without_a_checksum_is_called_so_and_one_with_it_is_not():
+    assert drill_page([certificate(format=1)]).count("no checksum") == 3
+    assert "no checksum" not in drill_page([certificate()])

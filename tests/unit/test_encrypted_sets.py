@@ -34,7 +34,7 @@ from chatwoot_ops.model.command import Finished
 from chatwoot_ops.model.encrypted import fingerprints
 from chatwoot_ops.model.journal import Opening, Step
 from chatwoot_ops.model.stored_files import StoredFile, list_lines
-from chatwoot_ops.operations import encrypted_sets, opened_sets
+from chatwoot_ops.operations import encrypted_sets, opened_sets, pack_contents
 from chatwoot_ops.operations.backup import back_up
 from chatwoot_ops.operations.backup_sets import list_sets, verify_set
 from chatwoot_ops.operations.changing import store_of
@@ -450,6 +450,8 @@ def openings(monkeypatch):
     found = []
     for module in (encrypted_sets, opened_sets):
         monkeypatch.setattr(module, "opened", lambda path, identity: found.append(path.name) or opened(path, identity))
+    real = pack_contents.read_sealed
+    monkeypatch.setattr(pack_contents, "read_sealed", lambda path, *rest: found.append(path.name) or real(path, *rest))
     return found
 
 
@@ -465,6 +467,9 @@ def test_a_dump_of_which_pg_restore_takes_the_beginning_only_is_read_to_its_end(
         return ""
 
     def broken(path, identity):
+        if path.name != f"{DATABASE_ARTIFACT}.age":
+            yield from opened(path, identity)
+            return
         yield b"PGDMP"
         raise BackupSetInvalidError("damaged at its end")
 
@@ -472,7 +477,7 @@ def test_a_dump_of_which_pg_restore_takes_the_beginning_only_is_read_to_its_end(
     monkeypatch.setattr(encrypted_sets, "opened", broken)
     with pytest.raises(BackupSetInvalidError) as caught:
         verify_set(stack, well, given=key)
-    assert "storage.tar.age: damaged at its end" in caught.value.details
+    assert caught.value.details == (f"{DATABASE_ARTIFACT}.age: damaged at its end",)
 
 
 @pytest.mark.usefixtures("volume")

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -440,6 +441,59 @@ def test_a_pack_that_does_not_hold_what_its_list_says_is_found_although_all_chec
         verify_set(stack, well)
     assert caught.value.details[-1] == f"{LIST_ARTIFACT}: in no pack as it is listed: missing: {ONE}"
     assert stored.rows
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """A stack whose whole sets are encrypted, and the file with the private key that opens them."""
+    public, private = make_pair()
+    (tmp_path / "key").write_text(private)
+    return whole_to(tmp_path / "all", public), str(tmp_path / "key")
+
+
+def test_an_encrypted_pack_that_does_not_hold_what_its_list_says_is_found_with_the_key(
+    stored, take, closed, well, monkeypatch
+):
+    stack, key = closed
+    monkeypatch.setattr("chatwoot_ops.operations.storage_copy.list_lines", lambda found: list_lines(shifted(found)))
+    take(stack=stack)
+    assert verify_set(stack, well).checksums_only
+    assert verify_set(stack, well, level=Level.CHECKSUMS, given=key).checksums_only
+    with pytest.raises(BackupSetInvalidError) as caught:
+        verify_set(stack, well, given=key)
+    assert caught.value.details[-1] == f"{LIST_ARTIFACT}.age: in no pack as it is listed: missing: {ONE}"
+    assert stored.rows
+
+
+def test_an_encrypted_list_that_lacks_a_file_or_cannot_be_read_is_found(stored, take, closed, well, monkeypatch):
+    stack, key = closed
+    lines = iter(([f"{'0' * 32} 3 ./ab/cd/{ONE}\n"], ["no line of a list\n"], ["\u00e9 3 x\n"]))
+    monkeypatch.setattr("chatwoot_ops.operations.storage_copy.list_lines", lambda _: next(lines))
+    said = []
+    for _ in range(2):
+        take(stack=stack, whole=True)
+        with pytest.raises(BackupSetInvalidError) as caught:
+            verify_set(stack, well, given=key)
+        said.append(caught.value.details[0])
+    assert said[0] == f"{LIST_ARTIFACT}.age: 1 files, 3 bytes; the manifest says 2 files, 30000 bytes"
+    assert said[1].startswith(f"{LIST_ARTIFACT}.age cannot be read: ")
+
+
+@pytest.fixture(params=["plain", "encrypted"])
+def either(request, stack, closed):
+    return (stack, "") if request.param == "plain" else closed
+
+
+def test_a_set_is_read_to_its_end_a_piece_at_a_time(stored, take, either, well):
+    stored.write(THREE, "a large file" * 4_000_000)
+    ours, key = either
+    take(stack=ours)
+    tracemalloc.start()
+    try:
+        assert verify_set(ours, well, given=key).level == Level.ARCHIVE
+        assert tracemalloc.get_traced_memory()[1] < 16_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def shifted(found):

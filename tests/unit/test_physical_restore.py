@@ -12,12 +12,13 @@ from chatwoot_ops.errors import BackupSetInvalidError, RestoreFailedError
 from chatwoot_ops.model.backup_set import Encryption
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.operations.base_backup import AHEAD
+from chatwoot_ops.operations.changing import store_of
 from chatwoot_ops.operations.restore import restore
 from chatwoot_ops.operations.restore_result import RestoreOptions
 from chatwoot_ops.operations.source import source_again, source_of_set
 from chatwoot_ops.operations.unpacking import cluster_problems, passwords_sql
 from fakes import SPOKEN
-from keeping import facts_answer, well_physical
+from keeping import COUNTS, facts_answer, well_physical
 from sets import ARCHIVE, ARCHIVE_NAME, BLOBS, CLUSTER, DATA, FILES, OUTLINED, blob_lines, digest_lines, sealed_physical
 from world import INSTALLED, INSTANCE, stack_in
 
@@ -281,3 +282,10 @@ def test_an_encrypted_set_is_opened_for_the_unpacking_and_gone_afterwards(stack,
     assert seen == [ARCHIVE]
     assert list(stack.state_folder.glob("opened-*")) == []
     assert len(volume.swaps) == 1
+
+
+def test_the_highest_rows_are_noted_before_the_cluster_serves_so_that_an_undo_can_count(stack, well, volume, source):
+    noted = []
+    well.processes.on_call("compose stop", lambda _: noted.append(store_of(stack, well).read()) or Finished(0, "", ""))
+    restore(stack, well, source, YES)
+    assert noted[0].facts("storage")["high"] == COUNTS

@@ -122,3 +122,66 @@ def test_an_undo_that_was_begun_is_ended_and_the_rows_are_not_asked_about_again(
     cut_off(stack, store, *CUT_OFF, Step("put-back", "t"), operation="undo-restore")
     assert recover(place, well, finish=True).ended
     assert volume.swaps == [FIRST]
+
+
+UNPROVED = SERVED[:-1]
+PLAIN = Step("storage", "t", {"indexes": {}, "high": COUNTS})
+NO_INDEXES = tuple(PLAIN if each is STORAGE else each for each in (*SERVED, Step("new-chain", "t")))
+
+
+def wrote(well):
+    well.processes.on("coalesce(max(id), 0)", json.dumps({**COUNTS, "messages": 12}))
+
+
+@pytest.mark.parametrize("cut", [-1, -2, -3], ids=["new-chain", "clean", "smoke"])
+def test_undoing_is_refused_too_where_no_index_is_to_come_as_of_a_physical_set(
+    place, stack, well, store, volume, catalog, cut
+):
+    wrote(well)
+    cut_off(stack, store, *NO_INDEXES[: cut + 1 or None])
+    with pytest.raises(StackLockedError, match=r"wrote to the restored data \(up to 3 messages\)") as caught:
+        recover(place, well, undo=True)
+    assert "recover --finish': it serves already" in caught.value.remedy
+    assert volume.swaps == []
+    assert store.read()
+    assert recover(place, well, finish=True).ended
+    assert volume.swaps == []
+
+
+def test_undoing_asks_nobody_where_nothing_was_written_since(place, stack, well, store, volume, catalog):
+    cut_off(stack, store, *NO_INDEXES)
+    assert recover(place, well, undo=True).ended
+    assert volume.swaps == [FIRST]
+
+
+def test_the_rows_of_the_old_data_are_not_taken_for_rows_of_the_new(place, stack, well, store, volume, catalog):
+    wrote(well)
+    volume.current = FIRST
+    cut_off(stack, store, *UNPROVED)
+    assert recover(place, well, undo=True).ended
+
+
+def test_before_the_database_was_started_nobody_is_asked(place, stack, well, store, volume, catalog):
+    wrote(well)
+    cut_off(stack, store, *SERVED[:-3])
+    assert recover(place, well, undo=True).ended
+    assert volume.swaps == [FIRST]
+
+
+def test_a_new_cluster_that_was_not_proved_and_does_not_answer_is_put_back_and_that_is_said(
+    place, stack, well, store, volume, catalog
+):
+    well.processes.on("coalesce(max(id), 0)", code=2)
+    cut_off(stack, store, *UNPROVED)
+    assert recover(place, well, undo=True).ended
+    assert volume.swaps == [FIRST]
+    assert any("could not be counted" in each for each in well.reporter.notes)
+
+
+def test_a_journal_of_an_earlier_version_that_counted_nothing_is_undone_as_before(
+    place, stack, well, store, volume, catalog
+):
+    wrote(well)
+    before = Step("storage", "t", {"indexes": {}})
+    cut_off(stack, store, *(before if each is PLAIN else each for each in NO_INDEXES))
+    assert recover(place, well, undo=True).ended

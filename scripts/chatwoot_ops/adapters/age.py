@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol
 
 import pyrage
 
-from chatwoot_ops.adapters.bridge import Bridge, pulled
+from chatwoot_ops.adapters.bridge import Bridge, Result, pulled
 from chatwoot_ops.errors import BackupSetInvalidError, CommandFailedError, SettingsInvalidError
 
 PRIVATE, PUBLIC = "AGE-SECRET-KEY-1", "age1"
@@ -131,6 +131,16 @@ def open_into(path: Path, sink: Sink, identity: Identity) -> None:
 def opened(path: Path, identity: Identity) -> Generator[bytes, None, None]:
     """The content of a sealed file in chunks; raises like open_into."""
     return pulled(lambda file: open_into(path, file, identity))
+
+
+def read_sealed(path: Path, read: Callable[[IO[bytes]], Result], identity: Identity) -> Result:
+    """What a function makes of the content of a sealed file, which is opened to its end; memory stays flat.
+
+    Raises like open_into, and what the function raises.
+    """
+    with Bridge(read) as bridge:
+        open_into(path, bridge, identity)
+        return bridge.result()
 
 
 def unseal(sealed: bytes, identity: Identity) -> bytes:

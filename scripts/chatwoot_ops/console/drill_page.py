@@ -48,7 +48,8 @@ def seconds_of(certificate: Certificate) -> float:
 
 def _verdict(certificate: Certificate) -> str:
     word = "passed" if certificate.passed else "failed"
-    return f'<span class="{word}">{word}</span>'
+    unsealed = ' <span class="warn">(no checksum)</span>' if certificate.unsealed else ""
+    return f'<span class="{word}">{word}</span>{unsealed}'
 
 
 def _newest(certificate: Certificate) -> str:
@@ -64,6 +65,7 @@ def _newest(certificate: Certificate) -> str:
         "From restore to proof": f"{certificate.recovery_seconds} s" if certificate.recovery_seconds else "not reached",
         "Came back": f"{certificate.rows} rows in {certificate.tables} tables, {certificate.files_proved} files proved",
         **({"Why it failed": certificate.why} if certificate.why else {}),
+        **({"Certificate": certificate.unsealed} if certificate.unsealed else {}),
     }
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts.items())
     checks = "".join(_check(check) for check in certificate.checks)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from chatwoot_ops.model.check import Check, Outcome
 
-FORMAT = 1
-# What certificates of before do not have.
+# Of format 1 are those of before they had a seal.
+FORMAT, UNSEALED = 2, 1
+NO_SEAL = "no checksum: an earlier version made it"
+# What certificates of format 1 may not have.
 _LATER = {"origin": "", "usable_seconds": 0.0}
 _TYPES: dict[str, type] = {"bool": bool, "int": int, "str": str}
 
@@ -47,10 +51,20 @@ class Certificate:
     usable_seconds: float = 0.0
     format: int = FORMAT
 
+    @property
+    def unsealed(self) -> str:
+        """That nothing would show a change of it, in a few words; "" where its seal does."""
+        return NO_SEAL if self.format == UNSEALED else ""
+
 
 def to_json(certificate: Certificate) -> str:
-    """The certificate as it is written."""
-    return json.dumps(asdict(certificate), indent=1, sort_keys=True) + "\n"
+    """The certificate as it is written, with a seal of its own content: what was changed in it must not count."""
+    raw = asdict(certificate)
+    return json.dumps({**raw, "seal": _seal(raw)}, indent=1, sort_keys=True) + "\n"
+
+
+def _seal(raw: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
 
 
 def parse_certificate(text: str) -> Certificate:
@@ -60,15 +74,27 @@ def parse_certificate(text: str) -> Certificate:
     """
     try:
         raw = json.loads(text)
-        if raw["format"] != FORMAT:
+        if raw["format"] not in {FORMAT, UNSEALED}:
             raise ValueError(f"it is of format {raw['format']}, this version knows {FORMAT}")
-        raw = {**_LATER, **raw}
+        raw = _opened(raw)
         values: dict[str, Any] = {each.name: _value(raw, each.name, str(each.type)) for each in fields(Certificate)}
         if any(datetime.fromisoformat(values[name]).tzinfo is None for name in ("began", "ended")):
             raise ValueError("it holds a time of no time zone")
         return Certificate(**values)
     except (LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"it is damaged: {error}") from error
+
+
+def _opened(raw: dict[str, Any]) -> dict[str, Any]:
+    """The content below the seal. Raises ValueError for another content than was sealed."""
+    content = {name: value for name, value in raw.items() if name != "seal"}
+    if raw["format"] == UNSEALED:
+        if "seal" in raw:
+            raise ValueError("it has a seal, and is of a format that had none")
+        return {**_LATER, **content}
+    if raw["seal"] != _seal(content):
+        raise ValueError("its content is not what was written")
+    return content
 
 
 def _value(raw: dict[str, Any], name: str, kind: str) -> object:

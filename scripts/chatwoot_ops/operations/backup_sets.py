@@ -19,7 +19,7 @@ from chatwoot_ops.model.troubled_file import lines_of
 from chatwoot_ops.model.verification import Level
 from chatwoot_ops.operations.encrypted_sets import DUMP, closed_problems, contents_problem
 from chatwoot_ops.operations.encryption import identity_of, opener_of_set
-from chatwoot_ops.operations.stored_archives import archive_problems
+from chatwoot_ops.operations.pack_contents import Contents, archive_problems
 from chatwoot_ops.operations.troubled_files import ask_where, lost_files
 
 
@@ -85,34 +85,35 @@ def _verify_set(stack: Stack, host: Host, backup_set: BackupSet, level: Level, i
     if reached is Level.CHECKSUMS:
         _refuse_damaged(backup_set, checksum_problems(backup_set))
     else:
-        require_whole(stack, host, backup_set, identity)
-        _require_storage(stack, host, backup_set)
+        manifest = backup_set.manifest
+        key = identity if manifest.encryption.whole else None
+        contents = Contents(Path(backup_set.path), manifest.packing, key)
+        require_whole(stack, host, backup_set, identity, but=contents.artifacts)
+        _require_storage(stack, host, backup_set, contents)
     mark_verified(backup_set, host.clock.stamp(), reached)
     return store_of(stack).find(backup_set.path)
 
 
-def require_whole(stack: Stack, host: Host, backup_set: BackupSet, identity: Identity | None = None) -> None:
+def require_whole(
+    stack: Stack, host: Host, backup_set: BackupSet, identity: Identity | None = None, *, but: tuple[str, ...] = ()
+) -> None:
     """Raises BackupSetInvalidError unless every artifact is what was written and a dump can be read.
 
     A cluster's files are held against their own manifest where they are unpacked: release 16 reads no archive.
-    What is encrypted is looked into with a private key only, and then to its end.
+    What is encrypted is looked into with a private key only, and then to its end, `but` what the caller opens.
     """
     problems = checksum_problems(backup_set)
     if not problems and identity is not None:
-        problems = closed_problems(backup_set, identity, but=DUMP)
+        problems = closed_problems(backup_set, identity, but=(DUMP, *but))
     if not problems:
         problems = tuple(filter(None, (_contents_problem(stack, host, backup_set, identity),)))
     _refuse_damaged(backup_set, problems)
 
 
-def _require_storage(stack: Stack, host: Host, backup_set: BackupSet) -> None:
-    # What is encrypted was opened to its end already.
-    if backup_set.manifest.encryption.whole:
-        return
+def _require_storage(stack: Stack, host: Host, backup_set: BackupSet, contents: Contents) -> None:
     host.reporter.step("Reading the storage archive to its end")
-    manifest = backup_set.manifest
-    folder, tell = Path(backup_set.path), lambda keys: lines_of(lost_files(keys, ask_where(stack, host, keys)))
-    _refuse_damaged(backup_set, archive_problems(folder, manifest.packing, manifest.storage, tell))
+    tell = lambda keys: lines_of(lost_files(keys, ask_where(stack, host, keys)))  # noqa: E731
+    _refuse_damaged(backup_set, archive_problems(contents, backup_set.manifest.storage, tell))
 
 
 def _refuse_damaged(backup_set: BackupSet, problems: tuple[str, ...]) -> None:

@@ -61,7 +61,7 @@ def _drill_age(_: Stack, host: Host, known: Known, budget: str) -> Check:
     last = known.last_passed()
     if last is None:
         return failed(DRILL_AGE, f"no drill has passed, at most {budget} is allowed", DRILL)
-    seen = f"last drill that passed, of {last.set},"
+    seen = f"last drill that passed, of {last.set}{f' ({last.unsealed})' if last.unsealed else ''},"
     return age_check(
         Check(DRILL_AGE, Outcome.PASS, seen, DRILL), host.clock.now() - datetime.fromisoformat(last.ended), budget
     )

@@ -17,6 +17,7 @@ from chatwoot_ops.operations.lost_files import PlacedFiles, ask_staged, lost_in_
 from chatwoot_ops.operations.source import Source
 from chatwoot_ops.operations.staging import (
     Staged,
+    highest_staged,
     load,
     read_plan,
     read_staged,
@@ -49,6 +50,7 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
         raise BackupSetInvalidError("The new cluster is not what the source promises", details=problems)
     _require_release(known, staged, migrate=migrate)
     refuse_lost(lost_in_set(source, staged), lambda keys: ask_staged(stack, host, operation, keys))
+    staged = replace(staged, high=highest_staged(stack, host, operation))
     anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
     host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
     host.processes.run(staging.end(stack, operation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
@@ -16,12 +17,12 @@ from chatwoot_ops.model.stack import DATABASE, Stack
 DUMP = f"{DATABASE_ARTIFACT}{ENCRYPTED}"
 
 
-def closed_problems(backup_set: BackupSet, identity: Identity, *, but: str = "") -> tuple[str, ...]:
-    """Opens every encrypted artifact to its end, `but` one; a line for each that this key does not open so far."""
+def closed_problems(backup_set: BackupSet, identity: Identity, *, but: Collection[str] = ()) -> tuple[str, ...]:
+    """Opens every encrypted artifact to its end, `but` these; a line for each that this key does not open so far."""
     return tuple(
         f"{each.name}: {problem}"
         for each in backup_set.encrypted_artifacts
-        if each.name != but and (problem := _problem(backup_set, each.name, identity))
+        if each.name not in but and (problem := _problem(backup_set, each.name, identity))
     )
 
 

@@ -50,7 +50,7 @@ class Staged:
 
     `foreign` are tables and sequences that do not belong to Chatwoot's role though they were given to it.
     `recent` are keys of rows that were written while a physical set was taken: their files may not be in it.
-    `indexes` are those of the dump where some are built later, `high` the highest row numbers then, and
+    `indexes` are those of the dump where some are built later, `high` the highest row numbers before it serves, and
     `index_problems` says how the others differ from the dump's.
     """
 
@@ -167,8 +167,14 @@ def with_indexes(stack: Stack, host: Host, operation: str, staged: Staged, loade
     """The same with how the new cluster's indexes compare with the dump's: nothing to say where it told none."""
     if not loaded.indexes:
         return staged
-    said = host.processes.run(staging.ask(stack, operation, f"{HIGH};\n{CATALOG}")).stdout
-    high, catalog = said.strip().splitlines()[-2:]
-    there, wanted, late = read_catalog(catalog), loaded.indexes, loaded.late
+    said = host.processes.run(staging.ask(stack, operation, CATALOG)).stdout
+    there, wanted, late = read_catalog(said.strip().splitlines()[-1]), loaded.indexes, loaded.late
     problems = (*differences(wanted, there, late=late), *surplus(wanted, there, late=late))
-    return replace(staged, indexes=wanted if late else {}, high=json.loads(high), index_problems=problems)
+    return replace(staged, indexes=wanted if late else {}, index_problems=problems)
+
+
+def highest_staged(stack: Stack, host: Host, operation: str) -> dict[str, int]:
+    """The highest row numbers of the new cluster before it serves: what rises above them was written by customers."""
+    said = host.processes.run(staging.ask(stack, operation, f"{HIGH};")).stdout
+    found: dict[str, int] = json.loads(said.strip().splitlines()[-1])
+    return found

@@ -96,6 +96,7 @@ def _last_drill(host: Host, known: Known) -> str:
 
 def _drilled(last: Certificate, host: Host) -> str:
     result = f"passed, recovery time {last.recovery_seconds} s" if last.passed else f"FAILED: {last.why}"
+    result += f" ({last.unsealed})" if last.unsealed else ""
     return f"{last.set}, {hours_since(last.ended, host):.1f} hours ago, {result}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -13,14 +13,13 @@ from chatwoot_ops.adapters.files import read_unpacked
 from chatwoot_ops.adapters.host import Host
 from chatwoot_ops.commands import stored_files
 from chatwoot_ops.errors import BackupSetInvalidError
-from chatwoot_ops.model.backup_set import LIST_ARTIFACT, STORAGE_ARTIFACT, StorageProof
+from chatwoot_ops.model.backup_set import LIST_ARTIFACT, STORAGE_ARTIFACT
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.model.stored_files import Packing, StoredFile, parse_list, place_of
-from chatwoot_ops.operations.storage import BROKEN, read_file
+from chatwoot_ops.operations.storage import BROKEN
 
 _CHUNK = 1024 * 1024
 _END_BLOCKS = 2 * tarfile.BLOCKSIZE
-Tell = Callable[[list[str]], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def _merge(paths: tuple[Path, ...], wanted: frozenset[str] | None, sink: IO[byte
 
 
 def _append(path: Path, wanted: frozenset[str] | None, sink: IO[bytes]) -> None:
-    for key, member, content in _members(path):
+    for key, member, content in members_in(path):
         if wanted is None or key in wanted:
             member.name = place_of(key)
             # The library's own writer copies its whole buffer for each piece: it was ten times slower.
@@ -90,53 +89,18 @@ def _append(path: Path, wanted: frozenset[str] | None, sink: IO[bytes]) -> None:
             sink.write(bytes(-member.size % tarfile.BLOCKSIZE))
 
 
-def _members(path: Path) -> Iterator[tuple[str, tarfile.TarInfo, IO[bytes]]]:
+def members_in(path: Path) -> Iterator[tuple[str, tarfile.TarInfo, IO[bytes]]]:
     """Each stored file of a plain tar on the disk; as a stream it would take twice the processor time."""
     with tarfile.open(path, mode="r:") as pack:
-        while (member := pack.next()) is not None:
-            # Else it remembers each, and memory grows with their number.
-            vars(pack)["members"].clear()
-            key = Path(member.name).name
-            content = pack.extractfile(member) if member.isfile() else None
-            if content is not None and not key.startswith("."):
-                yield key, member, content
+        yield from members_of(pack)
 
 
-def archive_problems(folder: Path, packing: Packing, wanted: StorageProof, tell: Tell) -> tuple[str, ...]:
-    """Reads a set's archives to their end; a line for each that cannot be, and for each difference.
-
-    `tell` makes lines of the keys of files that are not as the set's list says.
-    """
-    archives, problems = archives_in(folder, packing), list[str]()
-    held: dict[str, StoredFile] = {}
-    said = {each.name: (each.files, each.bytes) for each in packing.packs} or {
-        STORAGE_ARTIFACT: (wanted.files, wanted.bytes)
-    }
-    for path in archives.paths:
-        try:
-            files = {key: read_file(content) for key, _, content in _members(path)}
-        except (OSError, *BROKEN) as error:
-            return (f"{path.name}: cannot be read to its end ({error})",)
-        problems += _difference(path.name, said[path.name], files)
-        held |= files
-    return (*problems, *(_unlike_list(archives.list, held, wanted, tell) if packing.packs else ()))
-
-
-def _difference(name: str, said: tuple[int, int], files: dict[str, StoredFile]) -> list[str]:
-    found = (len(files), sum(each.size for each in files.values()))
-    if found == said:
-        return []
-    return [f"{name}: {found[0]} files, {found[1]} bytes; the manifest says {said[0]} files, {said[1]} bytes"]
-
-
-def _unlike_list(path: Path | None, held: dict[str, StoredFile], wanted: StorageProof, tell: Tell) -> tuple[str, ...]:
-    if path is None:
-        return (f"{LIST_ARTIFACT}: is not there",)
-    try:
-        listed = listed_files(path)
-    except BackupSetInvalidError as error:
-        return (f"{error.message}: {'; '.join(error.details)}",)
-    said = (wanted.files, wanted.bytes)
-    lacking = [key for key in listed if held.get(key) != listed[key]]
-    lines = (f"{LIST_ARTIFACT}: in no pack as it is listed: {line}" for line in tell(lacking))
-    return (*_difference(LIST_ARTIFACT, said, listed), *lines)
+def members_of(pack: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo, IO[bytes]]]:
+    """Each stored file of an open tar."""
+    while (member := pack.next()) is not None:
+        # Else it remembers each, and memory grows with their number.
+        vars(pack)["members"].clear()
+        key = Path(member.name).name
+        content = pack.extractfile(member) if member.isfile() else None
+        if content is not None and not key.startswith("."):
+            yield key, member, content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatwoot_ops.adapters.host import Host
+from chatwoot_ops.commands import staging
 from chatwoot_ops.errors import OpsError, StackLockedError
 from chatwoot_ops.model.journal import Journal
 from chatwoot_ops.model.stack import Stack
@@ -19,7 +20,7 @@ from chatwoot_ops.operations.swapping import drop_staged, put_back
 def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
     """What `recover --undo` does: the old cluster serves, and what was built beside it is gone.
 
-    Raises StackLockedError where customers wrote to restored data that served already, with indexes still to come.
+    Raises StackLockedError where customers wrote to restored data that served already.
     """
     refuse_loss(stack, host, journal)
     with changing(stack, host, "undo-restore", resume=journal) as change:
@@ -37,14 +38,28 @@ def undo_restore(stack: Stack, host: Host, journal: Journal) -> None:
 
 
 def refuse_loss(stack: Stack, host: Host, journal: Journal) -> None:
-    """Raises StackLockedError where an undo would lose what customers wrote to restored data that served already."""
-    if not wanted_of(journal) or not journal.reached("clean") or journal.reached("put-back"):
+    """Raises StackLockedError where an undo would lose what customers wrote to restored data that served already.
+
+    That is so from the step `start` on, for the web stays up. Before `clean` the new cluster was not proved: one that
+    does not answer is put back all the same, and it is said that nobody could count.
+    """
+    high = journal.facts("storage").get("high")
+    if not high or not journal.reached("start") or journal.reached("put-back") or not _in_place(stack, host, journal):
         return
     try:
-        gained = written_since(dict(journal.facts("storage")["high"]), ask_database(stack, host, HIGH))
+        gained = written_since(dict(high), ask_database(stack, host, HIGH))
     except OpsError as error:
+        if not journal.reached("clean"):
+            host.reporter.note("What customers wrote to the restored data could not be counted: it does not answer")
+            return
         text, remedy = "The database cannot be asked what customers wrote to the restored data", "Start it"
         raise StackLockedError(text, details=error.details, remedy=f"{remedy}: 'invoke recover --finish'.") from error
     if gained:
-        remedy = "Type 'invoke recover --finish': only indexes are missing."
+        ready = "only indexes are missing" if wanted_of(journal) else "it serves already, and the rest is made"
+        remedy = f"Type 'invoke recover --finish': {ready}. Nothing was changed."
         raise loss_of_undo("restore", "the restored data", told(gained), remedy)
+
+
+def _in_place(stack: Stack, host: Host, journal: Journal) -> bool:
+    target = str(journal.facts("swap").get("target", ""))
+    return host.processes.run(staging.current_cluster(stack)).stdout.strip() == target
