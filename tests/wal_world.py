@@ -5,8 +5,12 @@ import re
 
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.operations.nearing import brought_near, opened_near
-from world import SLOT, SYSTEM
+from nightly import ONE_ONLY
+from off_site import REMOTE
+from world import INSTANCE, SLOT, SYSTEM
 
+FOLDER = f"chatwoot/{INSTANCE}/wal/{SLOT}"
+SETTINGS = {**REMOTE, "WAL_ARCHIVE": "async", "CHATWOOT_RELEASE": "v4.15.1-ce", **ONE_ONLY}
 SIZE = 1 << 20
 AT = 1795507190
 

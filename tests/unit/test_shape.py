@@ -1,4 +1,4 @@
-"""The package stays in pieces that a reader can hold: no function over 30 lines, no file over 200, no exceptions."""
+"""The package stays in pieces that a reader can hold, and no test leans on another: no exceptions."""
 
 import ast
 from collections import Counter
@@ -78,3 +78,21 @@ def test_nothing_is_defined_that_nothing_uses():
 def test_the_search_sees_what_nothing_uses():
     code = "A = 1\nB = A\ndef f(): return B\nclass C:\n  def m(self): return f()\n"
     assert unused({"x": ast.parse(code)}) == {"x: C", "x: m"}
+
+
+def imported_tests(text):
+    """Modules of tests that a module imports from."""
+    imports = (each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.ImportFrom))
+    names = [name for each in imports for name in (each.module or "", *(alias.name for alias in each.names))]
+    return [name for name in names if name.rpartition(".")[2].startswith("test_")]
+
+
+def test_what_tests_share_stands_in_no_test():
+    paths = (ROOT / "tests").rglob("*.py")
+    found = {path.name: imported_tests(path.read_text(encoding="utf-8")) for path in paths}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_a_test_that_imports_another_is_found():
+    code = "from unit.test_push import REMOTE\nfrom unit import test_prune\nfrom sets import sealed\n"
+    assert imported_tests(code) == ["unit.test_push", "test_prune"]

@@ -37,14 +37,11 @@ from chatwoot_ops.operations.wal import _not_needed, read_chains
 from fake_s3 import failing
 from fakes import fake_host
 from killed import KilledError
-from nightly import ONE_ONLY
 from off_site import REMOTE
 from sets import CLUSTER, sealed, sealed_physical
-from wal_world import SIZE, Archive, brought, content, segment, where
+from wal_world import FOLDER, SETTINGS, SIZE, Archive, brought, content, segment, where
 from world import INSTANCE, SLOT, place_in, stack_in
 
-FOLDER = f"chatwoot/{INSTANCE}/wal/{SLOT}"
-SETTINGS = {**REMOTE, "WAL_ARCHIVE": "async", "CHATWOOT_RELEASE": "v4.15.1-ce", **ONE_ONLY}
 MOMENT = "2026-11-24 08:00:30+00"
 
 

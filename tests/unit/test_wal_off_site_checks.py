@@ -11,11 +11,10 @@ from chatwoot_ops.operations.doctor import doctor
 from chatwoot_ops.operations.known import look_at
 from chatwoot_ops.operations.pushing import push, push_archive
 from chatwoot_ops.operations.wal_off_site import NOTED, THERE, noted_wal_checks, remote_wal_checks
-from fake_s3 import refusal
+from fake_s3 import failing, refusal
 from fakes import fake_host
 from sets import CLUSTER, sealed_physical
-from unit.test_push import failing
-from unit.test_wal_off_site import FOLDER, SETTINGS, Archive, segment
+from wal_world import FOLDER, SETTINGS, Archive, segment
 from world import SLOT, place_in, stack_in
 
 BUDGET = {**SETTINGS, "BACKUP_MAX_AGE": "26h"}
