@@ -118,7 +118,8 @@ def test_what_a_killed_restore_left_in_clear_is_removed_by_recover(encrypting, e
     given = ("--identity", str(tmp_path / "moved")) if way == "finish" else ()
 
     def its_key_is_elsewhere_now():
-        assert step == "open" or len(in_clear(encrypting)) == 1
+        # Once the data is in place nothing is needed in clear any more.
+        assert step == "open" or len(in_clear(encrypting)) == (step not in {"clean", "build-indexes"})
         shutil.move(key, tmp_path / "moved")
         if way == "finish" and step in BEFORE_SWAP:
             # Nothing was swapped in yet: it begins again, for which it needs the key.
