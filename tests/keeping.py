@@ -141,7 +141,7 @@ def _spoken(data, blobs, high):
 
 def _well_staging(engine, data, blobs, samples):
     engine.on("/chatwoot-ops/stage.sh", "id").on("docker exec -i chatwoot-", "1\n")
-    engine.on("-h 127.0.0.1 -U postgres -d chatwoot_production\nSELECT json_build_object('conv", json.dumps(COUNTS))
+    engine.on("-h 127.0.0.1 -U postgres -d chatwoot_production\n\nCREATE SCHEMA", json.dumps(COUNTS))
     engine.on("pg_restore --jobs", "").on("docker stop --time", "").on("r.rolname <>", "[0]\n")
     engine.on("tar --extract", "").on("join -1 2", "".join(listed(key) for key in blobs))
     rows = [json.dumps(sample) for sample in samples]

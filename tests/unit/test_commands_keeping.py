@@ -123,9 +123,15 @@ def of_clusters(stack):
         "--file=/set/cluster.tar.lz4 --use-compress-program=lz4": physical.unpack(
             stack, "op1", "new", "cluster.tar.lz4", COMPRESSIONS[1]
         ),
-        f"docker exec --user postgres {BUILDER} pg_verifybackup {NEW}": physical.verify(stack, "op1", "new"),
-        f"docker exec {BUILDER} sh -c echo > /tmp/serve": physical.serve(stack, "op1"),
-        f"docker exec --user postgres {BUILDER} touch {NEW}/recovery.signal": physical.to_recover(stack, "op1", "new"),
+        f'docker exec --user postgres {BUILDER} sh -c pg_verifybackup "$0" {NEW}': physical.verify(
+            stack, "op1", "new", serve=False
+        ),
+        f'docker exec --user postgres {BUILDER} sh -c pg_verifybackup "$0" && echo > /tmp/serve {NEW}': physical.verify(
+            stack, "op1", "new", serve=True
+        ),
+        f'docker exec --user postgres {BUILDER} sh -c touch "$0/recovery.signal" && echo > /tmp/serve {NEW}': (
+            physical.recover(stack, "op1", "new")
+        ),
     }
 
 
@@ -251,7 +257,7 @@ def test_what_reads_and_writes_whole_databases_has_hours(stack):
         staging.copy_cluster(stack, "", "x"),
         physical.base_backup(stack, database="db1", operation="op1", compression=COMPRESSIONS[0]),
         physical.unpack(stack, "op1", "new", "x", COMPRESSIONS[0]),
-        physical.verify(stack, "op1", "new"),
+        physical.verify(stack, "op1", "new", serve=True),
     ):
         assert command.timeout >= 6 * 3600
 

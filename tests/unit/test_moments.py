@@ -165,8 +165,6 @@ def test_recovery_reads_the_archive_stops_in_time_and_is_not_open_before(stack):
     plain = shown(physical.start(stack, COMPOSE, **how))
     assert "/wal" not in plain
     assert "recovery" not in plain
-    signal = "docker exec --user postgres chatwoot-restore-op1 touch "
-    assert shown(physical.to_recover(stack, "op1", "new")).startswith(signal)
 
 
 def test_a_restore_recovers_says_which_point_was_reached_and_begins_a_new_chain(stack, archived, capsys):
@@ -178,6 +176,7 @@ def test_a_restore_recovers_says_which_point_was_reached_and_begins_a_new_chain(
     parts = ("pg_verifybackup", "recovery.signal", "echo > /tmp/serve")
     places = [next(n for n, line in enumerate(archived.processes.lines) if part in line) for part in parts]
     assert places == sorted(places)
+    assert places[0] < places[1], "it must not serve before it knows that it is to recover"
     assert result.notes[0] == "Recovered up to the last change of 2026-11-24 08:50:00.25+00, at 0/3001000 in the WAL."
     made = store_of(stack).sets()[-1].manifest
     assert result.notes[-1] == f"A new WAL chain has begun, {SLOT}x, with its base backup {made.name}."

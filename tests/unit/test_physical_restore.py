@@ -100,7 +100,7 @@ def test_a_file_that_is_not_what_was_backed_up_never_serves(stack, well, volume,
     well.processes.on(VERIFY, code=1, stderr=said)
     error = refused(stack, well, source, "The unpacked cluster is not what was backed up")
     assert error.details == (said,)
-    assert not well.processes.ran_with("echo > /tmp/serve")
+    assert not well.processes.ran_with("-h 127.0.0.1"), "nobody waits for a server"
     assert volume.swaps == []
 
 

@@ -17,6 +17,7 @@ from chatwoot_ops.model.wal import PARTIAL, Recovery
 
 _ARCHIVE = "/wal"
 _FOLDER = "/var/lib/postgresql/data/clusters"
+_SERVE = "echo > /tmp/serve"
 _PROGRAMS = " ".join(each.program for each in COMPRESSIONS)
 # An archive is of no use where nothing unpacks it: lz4's program is in few images whose server can write the format.
 # Whether a build has a method is the same for all its programs, and pg_dump shows it without a connection for long.
@@ -79,7 +80,7 @@ def image_abilities(image: str) -> Command:
 def start(
     stack: Stack, program: Path, *, operation: str, cluster: str, folder: Path, recovery: Recovery | None = None
 ) -> Command:
-    """Starts the container; it makes the cluster's empty folder and serves only when `serve` tells it to.
+    """Starts the container; it makes the cluster's empty folder and serves only when `verify` or `recover` tells it to.
 
     With a recovery the archive of the WAL is there too, for reading, and the server is told how far to go.
     """
@@ -106,11 +107,12 @@ def recovering(recovery: Recovery) -> tuple[str, ...]:
     return tuple(part for option in options for part in ("-c", option))
 
 
-def to_recover(stack: Stack, operation: str, cluster: str) -> Command:
-    """Makes the unpacked cluster one that reads the archive of the WAL when it starts."""
-    place = f"{_FOLDER}/{cluster}.partial/recovery.signal"
-    argv = ("exec", "--user", "postgres", container(stack, operation), "touch", place)
-    return docker(*argv, purpose="Preparing the recovery", timeout=60)
+def recover(stack: Stack, operation: str, cluster: str) -> Command:
+    """Makes the verified cluster one that reads the archive of the WAL when it starts, and starts its server."""
+    place = f"{_FOLDER}/{cluster}.partial"
+    script = f'touch "$0/recovery.signal" && {_SERVE}'
+    argv = ("exec", "--user", "postgres", container(stack, operation), "sh", "-c", script, place)
+    return docker(*argv, purpose="Starting the recovery", timeout=60)
 
 
 def unpack(stack: Stack, operation: str, cluster: str, name: str, compression: Compression) -> Command:
@@ -124,20 +126,12 @@ def unpack(stack: Stack, operation: str, cluster: str, name: str, compression: C
     return docker(*argv, purpose="Unpacking the cluster", timeout=COPY_TIMEOUT)
 
 
-def verify(stack: Stack, operation: str, cluster: str) -> Command:
-    """Holds every unpacked file against the backup manifest, and reads the WAL that the cluster needs."""
-    argv = (
-        "exec",
-        "--user",
-        "postgres",
-        container(stack, operation),
-        "pg_verifybackup",
-        f"{_FOLDER}/{cluster}.partial",
-    )
+def verify(stack: Stack, operation: str, cluster: str, *, serve: bool) -> Command:
+    """Holds every unpacked file against the backup manifest, and reads the WAL that the cluster needs.
+
+    With `serve` the waiting container then starts its server, in the same call: each takes as long as much copying.
+    """
+    script = 'pg_verifybackup "$0"' + (f" && {_SERVE}" if serve else "")
+    place = f"{_FOLDER}/{cluster}.partial"
+    argv = ("exec", "--user", "postgres", container(stack, operation), "sh", "-c", script, place)
     return docker(*argv, purpose="Verifying the unpacked cluster", timeout=COPY_TIMEOUT)
-
-
-def serve(stack: Stack, operation: str) -> Command:
-    """Tells the waiting container to start its server."""
-    argv = ("exec", container(stack, operation), "sh", "-c", "echo > /tmp/serve")
-    return docker(*argv, purpose="Starting the new cluster", timeout=60)

@@ -11,16 +11,15 @@ from chatwoot_ops.model.data_differences import differences
 from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.changing import Change
 from chatwoot_ops.operations.database import versions_of_image
-from chatwoot_ops.operations.instance import RECORD_ANEW
 from chatwoot_ops.operations.keys import key_problems
 from chatwoot_ops.operations.lost_files import PlacedFiles, ask_staged, lost_in_set, lost_of, refuse_lost
 from chatwoot_ops.operations.source import Source
 from chatwoot_ops.operations.staging import (
     Staged,
-    highest_staged,
     load,
     read_plan,
     read_staged,
+    record_instance,
     start_cluster,
     with_indexes,
 )
@@ -50,9 +49,7 @@ def build_cluster(stack: Stack, host: Host, source: Source, change: Change, clus
         raise BackupSetInvalidError("The new cluster is not what the source promises", details=problems)
     _require_release(known, staged, migrate=migrate)
     refuse_lost(lost_in_set(source, staged), lambda keys: ask_staged(stack, host, operation, keys))
-    staged = replace(staged, high=highest_staged(stack, host, operation))
-    anew = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]}
-    host.processes.run(staging.ask(stack, operation, anew, purpose="Recording the instance"))
+    staged = replace(staged, high=record_instance(stack, host, operation))
     host.processes.run(staging.end(stack, operation))
     # An ended container still holds the volume: nobody could remove it then.
     host.processes.run(staging.remove(stack, operation))

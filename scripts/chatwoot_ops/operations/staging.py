@@ -18,6 +18,7 @@ from chatwoot_ops.model.stack import Stack
 from chatwoot_ops.operations.database import HIGH
 from chatwoot_ops.operations.digests import DIGEST, read_digest
 from chatwoot_ops.operations.indexes import CATALOG, read_catalog
+from chatwoot_ops.operations.instance import RECORD_ANEW
 from chatwoot_ops.operations.keys import SAMPLES, read_samples
 from chatwoot_ops.operations.plain_sql import plain_sql
 from chatwoot_ops.operations.storage import BLOBS, read_blobs
@@ -173,8 +174,9 @@ def with_indexes(stack: Stack, host: Host, operation: str, staged: Staged, loade
     return replace(staged, indexes=wanted if late else {}, index_problems=problems)
 
 
-def highest_staged(stack: Stack, host: Host, operation: str) -> dict[str, int]:
-    """The highest row numbers of the new cluster before it serves: what rises above them was written by customers."""
-    said = host.processes.run(staging.ask(stack, operation, f"{HIGH};")).stdout
+def record_instance(stack: Stack, host: Host, operation: str) -> dict[str, int]:
+    """Records in the new cluster whose it is; the highest row numbers before it serves: customers write those above."""
+    sql = RECORD_ANEW % {"id": stack.settings["CHATWOOT_INSTANCE_ID"]} + f"{HIGH};"
+    said = host.processes.run(staging.ask(stack, operation, sql, purpose="Recording the instance")).stdout
     found: dict[str, int] = json.loads(said.strip().splitlines()[-1])
     return found

@@ -84,11 +84,10 @@ def unpack_cluster(stack: Stack, host: Host, source: Source, change: Change, clu
     packed = compression_of(archive.name)
     host.processes.run(physical.unpack(stack, operation, cluster, archive.name, packed))
     change.step("prove", "Proving the new cluster")
-    _verify(stack, host, operation, cluster)
+    _verify(stack, host, operation, cluster, serve=not source.recovery)
     if source.recovery:
         change.step("recover", f"Recovering to {source.recovery.moment}")
-        host.processes.run(physical.to_recover(stack, operation, cluster))
-    host.processes.run(physical.serve(stack, operation))
+        host.processes.run(physical.recover(stack, operation, cluster))
     wait_until_serving(stack, host, operation, timeout=RECOVERY_TIMEOUT_SECONDS)
     if source.recovery:
         change.made(_reached(stack, host, operation, source.recovery))
@@ -105,8 +104,8 @@ def _reached(stack: Stack, host: Host, operation: str, recovery: Recovery) -> st
     return f"Recovered up to the last change of {at or 'the base backup itself'}, at {lsn} in the WAL."
 
 
-def _verify(stack: Stack, host: Host, operation: str, cluster: str) -> None:
-    seen = host.processes.try_run(physical.verify(stack, operation, cluster))
+def _verify(stack: Stack, host: Host, operation: str, cluster: str, *, serve: bool) -> None:
+    seen = host.processes.try_run(physical.verify(stack, operation, cluster, serve=serve))
     if seen.code != 0:
         details = tuple(host.processes.mask(f"{seen.stdout}{seen.stderr}").splitlines()[-_LAST_LINES:])
         raise BackupSetInvalidError("The unpacked cluster is not what was backed up", details=details)
