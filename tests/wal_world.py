@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
 
 from chatwoot_ops.model.command import Finished
 from chatwoot_ops.operations.nearing import brought_near, opened_near
 from nightly import ONE_ONLY
 from off_site import REMOTE
+from sets import CLUSTER, sealed_physical
 from world import INSTANCE, SLOT, SYSTEM
 
 FOLDER = f"chatwoot/{INSTANCE}/wal/{SLOT}"
@@ -21,6 +23,11 @@ def segment(number):
 
 def content(number):
     return f"segment {number} ".ljust(SIZE, "x")
+
+
+def set_in_segment_two(stack):
+    """A sealed physical set that begins in segment 2."""
+    return sealed_physical(stack.backup_folder, cluster=replace(CLUSTER, start_lsn="0/200028"))
 
 
 class Archive:

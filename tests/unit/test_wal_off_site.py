@@ -35,11 +35,10 @@ from chatwoot_ops.operations.recover import recover
 from chatwoot_ops.operations.remote import list_remote
 from chatwoot_ops.operations.wal import _not_needed, read_chains
 from fake_s3 import failing
-from fakes import fake_host
 from killed import KilledError
 from off_site import REMOTE
 from sets import CLUSTER, sealed, sealed_physical
-from wal_world import FOLDER, SETTINGS, SIZE, Archive, brought, content, segment, where
+from wal_world import FOLDER, SETTINGS, SIZE, Archive, brought, content, segment, set_in_segment_two, where
 from world import INSTANCE, SLOT, place_in, stack_in
 
 MOMENT = "2026-11-24 08:00:30+00"
@@ -53,12 +52,7 @@ def values():
 @pytest.fixture
 def base(stack):
     """A set that begins in segment 2."""
-    return sealed_physical(stack.backup_folder, cluster=replace(CLUSTER, start_lsn="0/200028"))
-
-
-@pytest.fixture
-def host():
-    return fake_host()
+    return set_in_segment_two(stack)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Whether finished WAL gets off-site in time: from notes for status, from the remote's lists for doctor."""
 
-from dataclasses import replace
-
 import pytest
 
 from chatwoot_ops.adapters.wal_note import WalNote
@@ -12,9 +10,7 @@ from chatwoot_ops.operations.known import look_at
 from chatwoot_ops.operations.pushing import push, push_archive
 from chatwoot_ops.operations.wal_off_site import NOTED, THERE, noted_wal_checks, remote_wal_checks
 from fake_s3 import failing, refusal
-from fakes import fake_host
-from sets import CLUSTER, sealed_physical
-from wal_world import FOLDER, SETTINGS, Archive, segment
+from wal_world import FOLDER, SETTINGS, Archive, segment, set_in_segment_two
 from world import SLOT, place_in, stack_in
 
 BUDGET = {**SETTINGS, "BACKUP_MAX_AGE": "26h"}
@@ -25,11 +21,6 @@ ASKS = [noted_wal_checks, remote_wal_checks]
 
 
 @pytest.fixture
-def host():
-    return fake_host()
-
-
-@pytest.fixture
 def archive(host):
     return Archive(host, 1, 2, 3, 4)
 
@@ -37,7 +28,7 @@ def archive(host):
 def stack_with(tmp_path, settings):
     """Its one set begins in segment 2."""
     stack = stack_in(tmp_path, **settings)
-    sealed_physical(stack.backup_folder, cluster=replace(CLUSTER, start_lsn="0/200028"))
+    set_in_segment_two(stack)
     return stack
 
 

@@ -109,10 +109,14 @@ def recovering(recovery: Recovery) -> tuple[str, ...]:
 
 def recover(stack: Stack, operation: str, cluster: str) -> Command:
     """Makes the verified cluster one that reads the archive of the WAL when it starts, and starts its server."""
-    place = f"{_FOLDER}/{cluster}.partial"
     script = f'touch "$0/recovery.signal" && {_SERVE}'
-    argv = ("exec", "--user", "postgres", container(stack, operation), "sh", "-c", script, place)
-    return docker(*argv, purpose="Starting the recovery", timeout=60)
+    return docker(*_at_cluster(stack, operation, cluster, script), purpose="Starting the recovery", timeout=60)
+
+
+def _at_cluster(stack: Stack, operation: str, cluster: str, script: str) -> tuple[str, ...]:
+    """Runs a script as the server's own user, which has the unpacked cluster's folder as $0."""
+    who = ("exec", "--user", "postgres", container(stack, operation))
+    return (*who, "sh", "-c", script, f"{_FOLDER}/{cluster}.partial")
 
 
 def unpack(stack: Stack, operation: str, cluster: str, name: str, compression: Compression) -> Command:
@@ -132,6 +136,5 @@ def verify(stack: Stack, operation: str, cluster: str, *, serve: bool) -> Comman
     With `serve` the waiting container then starts its server, in the same call: each takes as long as much copying.
     """
     script = 'pg_verifybackup "$0"' + (f" && {_SERVE}" if serve else "")
-    place = f"{_FOLDER}/{cluster}.partial"
-    argv = ("exec", "--user", "postgres", container(stack, operation), "sh", "-c", script, place)
+    argv = _at_cluster(stack, operation, cluster, script)
     return docker(*argv, purpose="Verifying the unpacked cluster", timeout=COPY_TIMEOUT)
